@@ -15,12 +15,12 @@ PG_CONFIG ?= pg_config
 # Bitcode for the server's JIT is of no use to a supervisor and would demand clang.
 override with_llvm = no
 # Defined once, in the control file; the worker gets it as a macro.
-VERSION   := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" extension/sluice.control)
+SLUICE_VERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" extension/sluice.control)
 
 EXTENSION  = extension/sluice
 MODULES    = $(BUILD)/sluice
 DATA       = $(wildcard sql/updates/sluice--*--*.sql)
-DATA_built = $(BUILD)/sluice--$(VERSION).sql
+DATA_built = $(BUILD)/sluice--$(SLUICE_VERSION).sql
 EXTRA_CLEAN = $(BUILD)
 
 PGXS := $(wildcard $(shell $(PG_CONFIG) --pgxs 2>/dev/null))
@@ -72,7 +72,7 @@ $(BUILD)/sluice.so: $(EXT_OBJ)
 
 # One file a noun, concatenated in name order; the same files install with psql.
 SQL_SRC := $(sort $(wildcard sql/*.sql))
-$(BUILD)/sluice--$(VERSION).sql: $(SQL_SRC) extension/sluice.control Makefile
+$(BUILD)/sluice--$(SLUICE_VERSION).sql: $(SQL_SRC) extension/sluice.control Makefile
 	@mkdir -p $(@D)
 	@{ echo '\echo Use "CREATE EXTENSION sluice" to load this file. \quit'; \
 	   for f in $(SQL_SRC); do echo; echo "-- ---- $$f"; cat $$f; done; } > $@
@@ -80,7 +80,7 @@ $(BUILD)/sluice--$(VERSION).sql: $(SQL_SRC) extension/sluice.control Makefile
 # ---- the worker ------------------------------------------------------------
 WORKER_SRC  := $(sort $(shell find worker -name '*.c' 2>/dev/null))
 WORKER_LIBS := -lpq -lcurl -lcjson -lcrypto -lssl -lz -lzstd -lsybdb -lm
-WORKER_DEFS := -D_GNU_SOURCE -DSLUICE_VERSION='"$(VERSION)"'
+WORKER_DEFS := -D_GNU_SOURCE -DSLUICE_VERSION='"$(SLUICE_VERSION)"'
 WORKER_CFLAGS := -std=c11 -Wall -Wextra -Werror -g -Iworker -I$(shell $(PG_CONFIG) --includedir) $(WORKER_DEFS)
 HARDEN      := -D_FORTIFY_SOURCE=2 -fstack-protector-strong
 SANITIZE    := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -DSLUICE_CRASH_POINTS
