@@ -61,7 +61,7 @@ include $(PGXS)
 EXT_SRC    := $(wildcard extension/*.c)
 EXT_OBJ    := $(EXT_SRC:%.c=$(BUILD)/%.o)
 EXT_CFLAGS := -std=gnu11 -Wno-declaration-after-statement -Wextra -Wno-unused-parameter \
-              -Wno-sign-compare -Werror -fvisibility=hidden
+              -Wno-sign-compare -Werror
 
 $(BUILD)/extension/%.o: extension/%.c
 	@mkdir -p $(@D)
