@@ -63,7 +63,7 @@ EXT_OBJ    := $(EXT_SRC:%.c=$(BUILD)/%.o)
 EXT_CFLAGS := -std=gnu11 -Wno-declaration-after-statement -Wextra -Wno-unused-parameter \
               -Wno-sign-compare -Werror
 
-$(BUILD)/extension/%.o: extension/%.c
+$(BUILD)/extension/%.o: extension/%.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(CFLAGS_SL) $(EXT_CFLAGS) $(CPPFLAGS) -MMD -MP -c $< -o $@
 
