@@ -74,7 +74,7 @@ $(BUILD)/sluice.so: $(EXT_OBJ)
 SQL_SRC := $(sort $(wildcard sql/*.sql))
 $(BUILD)/sluice--$(SLUICE_VERSION).sql: $(SQL_SRC) extension/sluice.control Makefile
 	@mkdir -p $(@D)
-	@{ echo '\echo Use "CREATE EXTENSION sluice" to load this file. \quit'; \
+	@{ printf '%s\n' '\echo Use "CREATE EXTENSION sluice" to load this file. \quit'; \
 	   for f in $(SQL_SRC); do echo; echo "-- ---- $$f"; cat $$f; done; } > $@
 
 # ---- the worker ------------------------------------------------------------

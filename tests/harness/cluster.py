@@ -141,6 +141,9 @@ class Cluster:
         members = self.processes()
         os.kill(pid, signal.SIGKILL)
         wait_until(lambda: not any(pid_alive(p) for p in [pid, *members]), 20, "server processes gone after kill -9")
+        # A zombie that init has not reaped yet still answers kill(pid, 0) and would forbid the next start.
+        for lock in [self.data / "postmaster.pid", *self.socket_dir.glob(".s.PGSQL.*")]:
+            lock.unlink(missing_ok=True)
 
     def promote(self):
         self.command([self.bindir / "pg_ctl", "-D", self.data, "-w", "-s", "promote"], check=True)
