@@ -1,0 +1,30 @@
+/*
+ * limits.h - every bound of the worker in one place. Sizes in bytes unless the name says otherwise.
+ *
+ * A streaming runner: one column batch, one encoder window, at most PARTS_IN_FLIGHT parts: about
+ * 256 KiB + 1 MiB + 5 * 8 MiB, under 64 MiB. 64 small objects of one group share GROUP_BYTES_MAX.
+ */
+#ifndef SLUICE_LIMITS_H
+#define SLUICE_LIMITS_H
+
+#define KIB(n) ((size_t)(n) * 1024)
+#define MIB(n) ((size_t)(n) * 1024 * 1024)
+
+#define BATCH_ROWS_MAX 1024
+#define BATCH_BYTES_MAX KIB(256)        /* soft: a batch ends once it is reached; one value may exceed it */
+#define VALUE_BYTES_MAX MIB(16)         /* default of max_value_bytes */
+#define COLUMNS_MAX 1024
+#define RANGE_READ_ROWS 100000          /* rows a range statement returns at most; then keyset restart */
+#define PART_BYTES MIB(8)
+#define PARTS_IN_FLIGHT 4
+#define PUT_BYTES_MAX PART_BYTES        /* a smaller object is one PutObject */
+#define GROUP_BATCHES_MAX 64
+#define GROUP_BYTES_MAX MIB(16)         /* encoded bytes the objects of one group hold in memory together */
+#define CONTROL_MESSAGE_MAX MIB(64)     /* one answer of a _sluice function */
+#define SMALL_OBJECT_MAX MIB(16)        /* manifests, epochs, control rows */
+#define RUNNERS_MAX 32
+#define POSITION_BYTES_MAX 32           /* binary position of a row */
+#define CHILD_SILENCE_MS 60000          /* a child that has not beaten for this long is killed */
+#define CHILD_STOP_MS 5000              /* a child is given this long to stop */
+
+#endif

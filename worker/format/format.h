@@ -1,0 +1,39 @@
+/*
+ * format.h - turns column batches into the bytes of one file. Knows nothing of sources and sinks.
+ *
+ * Output is strictly sequential through `write`, so that it streams into parts. Memory is bounded by the encoder's
+ * window, never by the file.
+ */
+#ifndef SLUICE_FORMAT_H
+#define SLUICE_FORMAT_H
+
+#include "base/column.h"
+
+typedef struct Format Format;
+
+typedef struct FormatOutput {
+    int (*write)(void *context, const void *data, size_t length, Error *error);
+    void *context;
+} FormatOutput;
+
+typedef struct FormatSpec {
+    const char *format;      /* "jsonl" */
+    const char *compression; /* "none", "gzip", "zstd" */
+    int level;               /* 0 = the default (zstd 1, gzip 6) */
+    const char *profile;     /* "sluice" */
+    uint32_t epoch;
+    uint16_t incarnation;
+} FormatSpec;
+
+/* "jsonl", "jsonl.zst", "jsonl.gz": the end of the object's name. ERROR_PERMANENT for a combination we do not write. */
+int format_extension(const char *format, const char *compression, char *ret, size_t size, Error *error);
+int format_open(const FormatSpec *spec, const Schema *schema, FormatOutput output, Format **ret, Error *error);
+/* Writes rows [first, first + count) of the batch. */
+int format_write(Format *format, const ColumnBatch *batch, int first, int count, Error *error);
+/* Bytes the file would have if closed now; an estimate that never runs far behind (<= one compressor window). */
+uint64_t format_size(const Format *format);
+/* Ends the file: everything has been given to `write` when it returns. */
+int format_finish(Format *format, Error *error);
+void format_close(Format *format); /* frees; without finish the file is worthless */
+
+#endif
