@@ -1,0 +1,264 @@
+/*
+ * child.c: fork, exec, log pipe and signals of one sluice-worker.
+ */
+#include "postgres.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "child.h"
+
+#define RELAY_READS_MAX 16		/* of 4 KiB each: the latch is served in between */
+
+/*
+ * The server's environment with ours on top. Built before the fork: the child
+ * may not allocate.
+ */
+static char **
+child_environment(const char *conninfo, int memory_mib)
+{
+	extern char **environ;
+	int			count = 0;
+	int			used = 0;
+	char	  **result;
+
+	while (environ[count] != NULL)
+		count++;
+	result = palloc(sizeof(char *) * (count + 3));
+	for (int i = 0; i < count; i++)
+	{
+		if (strncmp(environ[i], "SLUICE_CONNINFO=", 16) != 0 &&
+			strncmp(environ[i], "SLUICE_MEMORY_MIB=", 18) != 0)
+			result[used++] = environ[i];
+	}
+	result[used++] = psprintf("SLUICE_CONNINFO=%s", conninfo);
+	result[used++] = psprintf("SLUICE_MEMORY_MIB=%d", memory_mib);
+	result[used] = NULL;
+	return result;
+}
+
+/*
+ * The child between fork and exec: only async-signal-safe calls. The server's
+ * handlers, signal mask, descriptors and protection from the OOM killer do not
+ * reach the program.
+ */
+static void pg_attribute_noreturn()
+child_exec(const char *path, char **envp, int log_fd, pid_t parent)
+{
+	static const char failed[] = "FATAL\tcould not execute sluice.worker_path ";
+	char	   *argv[] = {"sluice-worker", "run", NULL};
+	sigset_t	none;
+	int			fd;
+
+	setpgid(0, 0);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(1);
+	for (int number = 1; number < NSIG; number++)
+		signal(number, SIG_DFL);
+
+	fd = open("/dev/null", O_RDONLY);
+	if (fd < 0 || dup2(fd, STDIN_FILENO) < 0 ||
+		dup2(log_fd, STDOUT_FILENO) < 0 || dup2(log_fd, STDERR_FILENO) < 0)
+		_exit(1);
+	closefrom(STDERR_FILENO + 1);
+	fd = open("/proc/self/oom_score_adj", O_WRONLY);
+	if (fd >= 0)
+	{
+		/* Lowering it is not ours to do, and the kernel refuses it. */
+		(void) !write(fd, "0", 1);
+		close(fd);
+	}
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	execve(path, argv, envp);
+	(void) !write(STDERR_FILENO, failed, sizeof(failed) - 1);
+	(void) !write(STDERR_FILENO, path, strlen(path));
+	(void) !write(STDERR_FILENO, "\n", 1);
+	_exit(127);
+}
+
+bool
+child_start(Child *child, const char *path, const char *conninfo, int memory_mib)
+{
+	char	  **envp = child_environment(conninfo, memory_mib);
+	pid_t		parent = getpid();
+	sigset_t	all;
+	sigset_t	before;
+	int			pipe_fd[2];
+	pid_t		pid;
+
+	if (pipe2(pipe_fd, O_CLOEXEC) != 0)
+	{
+		ereport(WARNING, (errmsg("could not create a pipe for sluice-worker: %m")));
+		return false;
+	}
+	fcntl(pipe_fd[0], F_SETFL, O_NONBLOCK);
+
+	/* No handler of the server may run in the child. */
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &before);
+	pid = fork();
+	if (pid == 0)
+		child_exec(path, envp, pipe_fd[1], parent);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+
+	close(pipe_fd[1]);
+	if (pid < 0)
+	{
+		close(pipe_fd[0]);
+		ereport(WARNING, (errmsg("could not fork sluice-worker: %m")));
+		return false;
+	}
+	memset(child, 0, sizeof(*child));
+	child->pid = pid;
+	child->log_fd = pipe_fd[0];
+	child->started = GetCurrentTimestamp();
+	return true;
+}
+
+/*
+ * One line of the child, `LEVEL<tab>text`. Its errors are not ours: nothing is
+ * reported at ERROR, which would end the supervisor. Anything else (an abort
+ * message, a sanitizer's report) is passed on as it is.
+ */
+static void
+relay_line(Child *child)
+{
+	static const struct
+	{
+		const char *word;
+		int			elevel;
+		const char *prefix;
+	}			levels[] = {
+		{"DEBUG\t", DEBUG1, ""},
+		{"INFO\t", LOG, ""},
+		{"NOTICE\t", LOG, ""},
+		{"WARNING\t", WARNING, ""},
+		{"ERROR\t", WARNING, "error: "},
+		{"FATAL\t", WARNING, "fatal: "},
+	};
+	char	   *text = child->line;
+	int			elevel = LOG;
+	const char *prefix = "";
+
+	child->line[child->line_bytes] = '\0';
+	for (int i = 0; i < lengthof(levels); i++)
+	{
+		if (strncmp(text, levels[i].word, strlen(levels[i].word)) == 0)
+		{
+			elevel = levels[i].elevel;
+			prefix = levels[i].prefix;
+			text += strlen(levels[i].word);
+			break;
+		}
+	}
+	/* What a source's error message holds must not draw lines of its own. */
+	for (char *c = text; *c != '\0'; c++)
+	{
+		if ((unsigned char) *c < ' ' || *c == 0x7f)
+			*c = ' ';
+	}
+	if (*text != '\0')
+		ereport(elevel, (errmsg_internal("sluice-worker: %s%s%s", prefix, text,
+										 child->line_cut ? " [cut]" : "")));
+	child->line_bytes = 0;
+}
+
+static void
+relay_bytes(Child *child, const char *bytes, ssize_t count)
+{
+	for (ssize_t i = 0; i < count; i++)
+	{
+		if (bytes[i] == '\n')
+		{
+			if (!child->line_cut)
+				relay_line(child);
+			child->line_cut = false;
+		}
+		else if (child->line_cut)
+			continue;
+		else if (child->line_bytes == CHILD_LINE_BYTES - 1)
+		{
+			child->line_cut = true;
+			relay_line(child);
+		}
+		else if (bytes[i] != '\0')
+			child->line[child->line_bytes++] = bytes[i];
+	}
+}
+
+void
+child_relay(Child *child)
+{
+	char		bytes[4096];
+
+	for (int reads = 0; child->log_fd >= 0 && reads < RELAY_READS_MAX; reads++)
+	{
+		ssize_t		count = read(child->log_fd, bytes, sizeof(bytes));
+
+		if (count > 0)
+			relay_bytes(child, bytes, count);
+		else if (count < 0 && errno == EINTR)
+			continue;
+		else if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+			return;
+		else
+		{
+			/* It has closed its standard error; waiting on it would spin. */
+			close(child->log_fd);
+			child->log_fd = -1;
+		}
+	}
+}
+
+void
+child_stop(Child *child)
+{
+	if (child->pid == 0 || child->asked_to_stop != 0)
+		return;
+	child->asked_to_stop = GetCurrentTimestamp();
+	kill(child->pid, SIGTERM);
+}
+
+void
+child_kill(Child *child)
+{
+	if (child->pid == 0 || child->killed)
+		return;
+	child->killed = true;
+	/* Not reaped yet, so the number is still its own and its group's. */
+	kill(-child->pid, SIGKILL);
+	kill(child->pid, SIGKILL);
+}
+
+bool
+child_reap(Child *child, int *status)
+{
+	siginfo_t	info;
+
+	if (child->pid == 0)
+		return false;
+	info.si_pid = 0;
+	if (waitid(P_PID, child->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == 0)
+		return false;
+
+	/* What it forked must not write beside its successor. */
+	kill(-child->pid, SIGKILL);
+	*status = 0;
+	waitpid(child->pid, status, 0);
+	child_relay(child);
+	if (child->line_bytes > 0 && !child->line_cut)
+		relay_line(child);
+	if (child->log_fd >= 0)
+		close(child->log_fd);
+	memset(child, 0, sizeof(*child));
+	child->log_fd = -1;
+	return true;
+}

@@ -1,0 +1,334 @@
+/*
+ * supervisor.c: keeps one sluice-worker running while there is something for
+ * it to do.
+ *
+ * It is connected to no database (only to the shared catalogs), so it stands
+ * in the way of no DROP or CREATE DATABASE; it waits on its latch only, so it
+ * answers procsignal barriers at once. It runs outside recovery: a standby's
+ * postmaster starts it at promotion.
+ */
+#include "postgres.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "access/xact.h"
+#include "commands/dbcommands.h"
+#include "libpq/libpq.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "postmaster/postmaster.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "utils/acl.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+#include "utils/varlena.h"
+
+#include "child.h"
+#include "compat.h"
+#include "supervisor.h"
+
+#define TURN_MS 1000			/* how often the catalogs are looked at */
+#define STOP_MS 8000			/* from SIGTERM to SIGKILL */
+#define DELAY_FACTOR_MAX 60		/* longest delay, and the run that counts as healthy, in restart delays */
+#define ABSENT_FACTOR 5			/* delay while the database has no extension */
+#define DEFAULT_ROLE "sluice_worker"
+
+typedef struct Supervisor
+{
+	Child		child;
+	int			failures;		/* in a row; decides the next delay */
+	int			last_exit;		/* exit code of the last run, -1 for a signal */
+	bool		present;		/* database and role are there */
+	TimestampTz start_at;		/* not before */
+	TimestampTz look_at;		/* next look at the catalogs */
+	char	   *running;		/* what the child was started with */
+	MemoryContext turn;			/* reset each turn */
+} Supervisor;
+
+static void
+handle_sigchld(SIGNAL_ARGS)
+{
+	int			save_errno = errno;
+
+	SetLatch(MyLatch);
+	errno = save_errno;
+}
+
+void
+supervisor_register(void)
+{
+	BackgroundWorker worker;
+
+	memset(&worker, 0, sizeof(worker));
+	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
+	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
+	worker.bgw_restart_time = 5;
+	strlcpy(worker.bgw_library_name, "sluice", sizeof(worker.bgw_library_name));
+	strlcpy(worker.bgw_function_name, "sluice_supervisor_main", sizeof(worker.bgw_function_name));
+	strlcpy(worker.bgw_name, "sluice supervisor", sizeof(worker.bgw_name));
+	strlcpy(worker.bgw_type, "sluice supervisor", sizeof(worker.bgw_type));
+	RegisterBackgroundWorker(&worker);
+}
+
+/* 'it''s' for a conninfo: backslash before quote and backslash. */
+static void
+append_quoted(StringInfo text, const char *value)
+{
+	appendStringInfoChar(text, '\'');
+	for (; *value != '\0'; value++)
+	{
+		if (*value == '\'' || *value == '\\')
+			appendStringInfoChar(text, '\\');
+		appendStringInfoChar(text, *value);
+	}
+	appendStringInfoChar(text, '\'');
+}
+
+static char *
+worker_conninfo(void)
+{
+	StringInfoData text;
+	List	   *directories = NIL;
+	const char *host = "localhost";
+
+	if (sluice_worker_conninfo[0] != '\0')
+		return pstrdup(sluice_worker_conninfo);
+	if (SplitDirectoriesString(pstrdup(Unix_socket_directories), ',', &directories) && directories != NIL)
+		host = linitial(directories);
+	initStringInfo(&text);
+	appendStringInfoString(&text, "host=");
+	append_quoted(&text, host);
+	appendStringInfo(&text, " port=%d user=" DEFAULT_ROLE " dbname=", PostPortNumber);
+	append_quoted(&text, sluice_database);
+	return text.data;
+}
+
+static char *
+worker_path(void)
+{
+	char		path[MAXPGPATH];
+
+	if (sluice_worker_path[0] != '\0')
+		return pstrdup(sluice_worker_path);
+	strlcpy(path, my_exec_path, sizeof(path));
+	get_parent_directory(path);
+	return psprintf("%s/sluice-worker", path);
+}
+
+/* All that a child is started with, as one text to compare. */
+static char *
+worker_settings(void)
+{
+	return psprintf("%s\n%s\n%s\n%d", worker_path(), worker_conninfo(), sluice_database, sluice_memory);
+}
+
+/*
+ * Database and (unless a conninfo names another) role exist. Asked here rather
+ * than by trying: each failed login would be a line in the server's log, and
+ * the role appears with CREATE EXTENSION.
+ */
+static bool
+worker_can_login(MemoryContext turn)
+{
+	bool		result;
+
+	SetCurrentStatementStartTimestamp();
+	StartTransactionCommand();
+	result = OidIsValid(get_database_oid(sluice_database, true)) &&
+		(sluice_worker_conninfo[0] != '\0' || OidIsValid(get_role_oid(DEFAULT_ROLE, true)));
+	CommitTransactionCommand();
+	MemoryContextSwitchTo(turn);
+	return result;
+}
+
+static void
+start_in(Supervisor *supervisor, int64 delay_ms)
+{
+	supervisor->start_at = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), delay_ms);
+}
+
+/* Decides when the next run starts, and says so unless it has been said. */
+static void
+child_ended(Supervisor *supervisor, pid_t pid, int status, bool asked, int64 ran_ms)
+{
+	int			code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+	int64		longest_ms = (int64) sluice_restart_delay * DELAY_FACTOR_MAX;
+	int64		delay_ms;
+	char	   *how;
+
+	if (asked)
+	{
+		ereport(LOG, (errmsg("sluice-worker (PID %d) has stopped", (int) pid)));
+		supervisor->failures = 0;
+		supervisor->last_exit = 0;
+		start_in(supervisor, 0);
+		return;
+	}
+	if (code == WORKER_EXIT_ABSENT)
+	{
+		if (supervisor->last_exit != code)
+			ereport(LOG, (errmsg("database \"%s\" has no extension sluice; sluice-worker waits for it", sluice_database)));
+		supervisor->failures = 0;
+		supervisor->last_exit = code;
+		start_in(supervisor, (int64) sluice_restart_delay * ABSENT_FACTOR);
+		return;
+	}
+
+	if (ran_ms >= longest_ms)
+		supervisor->failures = 0;
+	delay_ms = Min((int64) sluice_restart_delay << Min(supervisor->failures, 6), longest_ms);
+	if (code == WORKER_EXIT_REFUSED || code == 126 || code == 127)
+		delay_ms = longest_ms;
+	supervisor->failures++;
+	supervisor->last_exit = code;
+	start_in(supervisor, delay_ms);
+	how = code >= 0 ? psprintf("exited with code %d", code)
+		: psprintf("was terminated by signal %d: %s", WTERMSIG(status), pg_strsignal(WTERMSIG(status)));
+	ereport(WARNING,
+			(errmsg("sluice-worker (PID %d) %s; it is started again in %.1f s", (int) pid, how, delay_ms / 1000.0),
+			 delay_ms == longest_ms ? errhint("The lines of sluice-worker above say why. When it is mended, SELECT pg_reload_conf() starts it at once.") : 0));
+}
+
+static void
+start_child(Supervisor *supervisor)
+{
+	char	   *path = worker_path();
+
+	if (!child_start(&supervisor->child, path, worker_conninfo(), sluice_memory))
+	{
+		start_in(supervisor, (int64) sluice_restart_delay * ABSENT_FACTOR);
+		return;
+	}
+	if (supervisor->running != NULL)
+		pfree(supervisor->running);
+	supervisor->running = MemoryContextStrdup(TopMemoryContext, worker_settings());
+	/* While it only asks for the extension, a start is no news. */
+	ereport(supervisor->last_exit == WORKER_EXIT_ABSENT ? DEBUG1 : LOG,
+			(errmsg("sluice-worker started (PID %d)", (int) supervisor->child.pid)));
+}
+
+static void
+look(Supervisor *supervisor)
+{
+	bool		present = worker_can_login(supervisor->turn);
+
+	supervisor->look_at = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), TURN_MS);
+	if (present && !supervisor->present)
+	{
+		supervisor->failures = 0;
+		start_in(supervisor, 0);
+	}
+	supervisor->present = present;
+}
+
+static void
+reload(Supervisor *supervisor)
+{
+	ConfigReloadPending = false;
+	ProcessConfigFile(PGC_SIGHUP);
+	look(supervisor);
+	/* Someone has mended something: do not let him wait. */
+	supervisor->failures = 0;
+	start_in(supervisor, 0);
+	if (supervisor->child.pid != 0 && strcmp(supervisor->running, worker_settings()) != 0)
+		child_stop(&supervisor->child);
+}
+
+static void
+reap(Supervisor *supervisor)
+{
+	Child	   *child = &supervisor->child;
+	pid_t		pid = child->pid;
+	bool		asked = child->asked_to_stop != 0;
+	int64		ran_ms = pid == 0 ? 0 : TimestampDifferenceMilliseconds(child->started, GetCurrentTimestamp());
+	int			status;
+
+	if (child_reap(child, &status))
+		child_ended(supervisor, pid, status, asked, ran_ms);
+}
+
+/* Brings what runs to what is wanted. */
+static void
+act(Supervisor *supervisor, bool wanted)
+{
+	Child	   *child = &supervisor->child;
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (child->pid == 0)
+	{
+		if (wanted && now >= supervisor->start_at)
+			start_child(supervisor);
+		return;
+	}
+	if (!wanted)
+		child_stop(child);
+	if (child->asked_to_stop != 0 && !child->killed &&
+		TimestampDifferenceExceeds(child->asked_to_stop, now, STOP_MS))
+	{
+		ereport(WARNING, (errmsg("sluice-worker (PID %d) has not stopped within %d s and is killed",
+								 (int) child->pid, STOP_MS / 1000)));
+		child_kill(child);
+	}
+}
+
+/* Sleeps until a signal, a log line, or the next thing that is due. */
+static void
+wait_for_event(Supervisor *supervisor)
+{
+	Child	   *child = &supervisor->child;
+	TimestampTz until = supervisor->look_at;
+	int			events = WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH;
+
+	if (child->pid == 0)
+	{
+		if (supervisor->start_at > GetCurrentTimestamp())
+			until = Min(until, supervisor->start_at);
+	}
+	else if (child->asked_to_stop != 0 && !child->killed)
+		until = Min(until, TimestampTzPlusMilliseconds(child->asked_to_stop, STOP_MS + 1));
+	if (child->log_fd >= 0)
+		events |= WL_SOCKET_READABLE;
+
+	(void) WaitLatchOrSocket(MyLatch, events, child->log_fd >= 0 ? child->log_fd : PGINVALID_SOCKET,
+							 TimestampDifferenceMilliseconds(GetCurrentTimestamp(), until) + 1,
+							 sluice_wait_event());
+	ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
+}
+
+void
+sluice_supervisor_main(Datum arg)
+{
+	Supervisor	supervisor;
+
+	memset(&supervisor, 0, sizeof(supervisor));
+	supervisor.child.log_fd = -1;
+
+	pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
+	pqsignal(SIGHUP, SignalHandlerForConfigReload);
+	pqsignal(SIGCHLD, handle_sigchld);
+	BackgroundWorkerUnblockSignals();
+	BackgroundWorkerInitializeConnection(NULL, NULL, 0);
+
+	supervisor.turn = AllocSetContextCreate(TopMemoryContext, "sluice supervisor", ALLOCSET_DEFAULT_SIZES);
+	MemoryContextSwitchTo(supervisor.turn);
+	for (;;)
+	{
+		if (ConfigReloadPending)
+			reload(&supervisor);
+		if (GetCurrentTimestamp() >= supervisor.look_at)
+			look(&supervisor);
+		child_relay(&supervisor.child);
+		reap(&supervisor);
+		if (ShutdownRequestPending && supervisor.child.pid == 0)
+			proc_exit(1);		/* 0 would mean: never again until the server restarts */
+		act(&supervisor, sluice_supervise && supervisor.present && !ShutdownRequestPending);
+		wait_for_event(&supervisor);
+		MemoryContextReset(supervisor.turn);
+	}
+}
