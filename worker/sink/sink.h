@@ -9,16 +9,14 @@
 #define SLUICE_SINK_H
 
 #include "base/buffer.h"
+#include "base/beat.h"
 #include "base/json.h"
 #include <stdbool.h>
 
 typedef struct Sink Sink;
 typedef struct SinkObject SinkObject;
 
-typedef struct SinkBeat {
-    int (*beat)(void *context); /* called at least once a second while waiting; non-zero: stop */
-    void *context;
-} SinkBeat;
+typedef Beat SinkBeat;
 
 typedef enum SinkOutcome {
     SINK_CREATED, /* the object is there and it is ours */

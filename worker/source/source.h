@@ -13,15 +13,13 @@
 #define SLUICE_SOURCE_H
 
 #include "base/column.h"
+#include "base/beat.h"
 #include "base/json.h"
 
 typedef struct Source Source;
 typedef struct Reader Reader;
 
-typedef struct SourceBeat {
-    int (*beat)(void *context); /* non-zero: stop */
-    void *context;
-} SourceBeat;
+typedef Beat SourceBeat;
 
 /* What one reader is to read: all of it comes from a claimed batch (control/README.md, batch_claim). */
 typedef struct ReadSpec {
