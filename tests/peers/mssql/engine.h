@@ -38,6 +38,7 @@ typedef struct ResultSink {
     int (*done)(void *context, uint64_t rows, bool has_count, bool more);
     int (*message)(void *context, const SqlError *error, int line); /* severity <= 10: INFO, else ERROR */
     int (*database)(void *context, const char *old_name, const char *new_name); /* USE: ENVCHANGE 1 + INFO 5701 */
+    int (*poll)(void *context); /* for waits (WAITFOR, a lock): sends what is gathered; -1 as above */
 } ResultSink;
 
 /* One parameter of sp_executesql as it came on the wire. */
