@@ -1,0 +1,98 @@
+/* connect.c - see connect.h */
+#include "pipeline/connect.h"
+
+#include "secret/secret.h"
+
+typedef struct TargetSecret {
+    char *access_key, *secret_key, *session_token;
+} TargetSecret;
+
+static void target_secret_wipe(TargetSecret *secret)
+{
+    secret_wipe(secret->access_key);
+    secret_wipe(secret->secret_key);
+    secret_wipe(secret->session_token);
+}
+
+static int target_secret_resolve(const cJSON *options, TargetSecret *ret, Error *error)
+{
+    *ret = (TargetSecret){0};
+    if (secret_resolve(options, "access_key", &ret->access_key, error) < 0 || secret_resolve(options, "secret_key", &ret->secret_key, error) < 0 ||
+        secret_resolve(options, "session_token", &ret->session_token, error) < 0) {
+        target_secret_wipe(ret);
+        return -1;
+    }
+    return 0;
+}
+
+int connect_source(const cJSON *source, Beat beat, Source **ret, Error *error)
+{
+    const cJSON *options = json_member(source, "options");
+    char *password;
+    int status;
+
+    if (secret_resolve(options, "password", &password, error) < 0)
+        return -1;
+    status = source_open(json_text(source, "kind", ""), options, password, beat, ret, error);
+    secret_wipe(password);
+    return status;
+}
+
+int connect_sink(const cJSON *target, Beat beat, Sink **ret, Error *error)
+{
+    const cJSON *options = json_member(target, "options");
+    TargetSecret secret;
+    int status;
+
+    if (target_secret_resolve(options, &secret, error) < 0)
+        return -1;
+    status = sink_open(json_text(target, "kind", ""), options, &(SinkSecret){secret.access_key, secret.secret_key, secret.session_token},
+                       beat, ret, error);
+    target_secret_wipe(&secret);
+    return status;
+}
+
+static cJSON *secret_step(const char *object, const Error *error)
+{
+    cJSON *steps = cJSON_CreateArray(), *step = cJSON_CreateObject();
+
+    cJSON_AddStringToObject(step, "check", "secret");
+    cJSON_AddStringToObject(step, "object", object);
+    cJSON_AddBoolToObject(step, "ok", false);
+    cJSON_AddStringToObject(step, "severity", "error");
+    cJSON_AddStringToObject(step, "found", error->message);
+    cJSON_AddStringToObject(step, "wanted", error->hint);
+    cJSON_AddItemToArray(steps, step);
+    return steps;
+}
+
+int connect_source_check(const cJSON *source, Beat beat, cJSON **steps, Error *error)
+{
+    const cJSON *options = json_member(source, "options");
+    char *password;
+    int status;
+
+    if (secret_resolve(options, "password", &password, error) < 0) {
+        *steps = secret_step(json_text(source, "name", ""), error);
+        return 0;
+    }
+    status = source_check(json_text(source, "kind", ""), options, password, beat, steps, error);
+    secret_wipe(password);
+    return status;
+}
+
+int connect_sink_check(const cJSON *target, Beat beat, cJSON **steps, Error *error)
+{
+    const cJSON *options = json_member(target, "options");
+    TargetSecret secret;
+    int status;
+
+    if (target_secret_resolve(options, &secret, error) < 0) {
+        *steps = secret_step(json_text(target, "name", ""), error);
+        return 0;
+    }
+    status = sink_check(json_text(target, "kind", ""), options, &(SinkSecret){secret.access_key, secret.secret_key, secret.session_token},
+                        beat, json_text(target, "prefix", ""), steps, error);
+    target_secret_wipe(&secret);
+    return status;
+}

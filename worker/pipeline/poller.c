@@ -1,0 +1,176 @@
+/*
+ * poller.c - asks one source what changed and hands the answers to the control plane, which plans.
+ *
+ * The process holds no facts of its own: what it asks comes from poll_begin, what it learns goes to cut_store and its siblings.
+ */
+#include "pipeline/connect.h"
+#include "pipeline/pipeline.h"
+
+#include "base/crash.h"
+#include "base/log.h"
+#include "control/control.h"
+
+#include <string.h>
+
+typedef struct Poller {
+    const ChildSpec *spec;
+    Control *control;
+    Source *source;
+    char *made_of; /* the registry row the connection was opened from */
+} Poller;
+
+static void poller_drop(Poller *poller)
+{
+    source_close(poller->source);
+    cJSON_free(poller->made_of);
+    poller->source = NULL;
+    poller->made_of = NULL;
+}
+
+static int poller_connect(Poller *poller, const cJSON *source, Error *error)
+{
+    char *made_of = cJSON_PrintUnformatted(source);
+
+    if (poller->source && strcmp(made_of, poller->made_of) == 0) {
+        cJSON_free(made_of);
+        return 0;
+    }
+    poller_drop(poller);
+    poller->made_of = made_of;
+    return connect_source(source, poller->spec->beat, &poller->source, error);
+}
+
+static cJSON *poller_message(const Poller *poller, const cJSON *begin)
+{
+    cJSON *message = cJSON_CreateObject();
+
+    cJSON_AddNumberToObject(message, "worker_id", (double)poller->spec->worker_id);
+    cJSON_AddNumberToObject(message, "source_id", (double)poller->spec->source_id);
+    if (begin)
+        cJSON_AddNumberToObject(message, "generation", (double)json_integer(begin, "generation", 0));
+    return message;
+}
+
+/* Sends message + {name: value}; owns both. */
+static int poller_tell(Poller *poller, const char *function, cJSON *message, const char *name, cJSON *value, Error *error)
+{
+    cJSON *answer = NULL;
+    int status;
+
+    cJSON_AddItemToObject(message, name, value);
+    status = control_call(poller->control, function, message, &answer, error);
+    cJSON_Delete(message);
+    cJSON_Delete(answer);
+    return status;
+}
+
+static int poller_check(Poller *poller, const cJSON *begin, Error *error)
+{
+    cJSON *steps;
+
+    if (connect_source_check(json_member(begin, "source"), poller->spec->beat, &steps, error) < 0)
+        return -1;
+    return poller_tell(poller, "check_store", poller_message(poller, begin), "steps", steps, error);
+}
+
+static int poller_discover(Poller *poller, const cJSON *begin, Error *error)
+{
+    cJSON *facts;
+
+    if (source_discover(poller->source, &facts, error) < 0)
+        return -1;
+    return poller_tell(poller, "facts_store", poller_message(poller, begin), "facts", facts, error);
+}
+
+static int poller_split(Poller *poller, const cJSON *begin, const cJSON *split, Error *error)
+{
+    static const char *const copied[] = {"table_id", "job_id", "range"};
+    cJSON *message, *bound = NULL;
+
+    if (source_split(poller->source, split, &bound, error) < 0)
+        return -1;
+    message = poller_message(poller, begin);
+    for (size_t i = 0; i < sizeof copied / sizeof *copied; i++)
+        cJSON_AddItemToObject(message, copied[i], cJSON_Duplicate(json_member(split, copied[i]), true));
+    return poller_tell(poller, "range_store", message, "to", bound ? bound : cJSON_CreateNull(), error);
+}
+
+static int poller_poll(Poller *poller, const cJSON *begin, Error *error)
+{
+    const cJSON *ask = json_member(begin, "ask"), *split;
+    cJSON *answer;
+
+    if (poller_connect(poller, json_member(begin, "source"), error) < 0)
+        return -1;
+    if (json_boolean(begin, "discover", false) && poller_discover(poller, begin, error) < 0)
+        return -1;
+    cJSON_ArrayForEach(split, json_member(ask, "splits")) {
+        if (poller_split(poller, begin, split, error) < 0)
+            return -1;
+    }
+    if (source_poll(poller->source, ask, &answer, error) < 0)
+        return -1;
+    CRASH_POINT("cut_before");
+    if (poller_tell(poller, "cut_store", poller_message(poller, begin), "answer", answer, error) < 0)
+        return -1;
+    CRASH_POINT("cut_after");
+    return 0;
+}
+
+/* A source that fails is told so and tried again at the control plane's pace; the connection is made anew. */
+static int poller_failed(Poller *poller, const cJSON *begin, Error *error)
+{
+    cJSON *message, *answer = NULL;
+    int status;
+
+    poller_drop(poller);
+    if (error->kind == ERROR_INTERRUPTED || error->kind == ERROR_FENCED || control_lost(poller->control))
+        return -1;
+    log_error(LOG_WARNING, error);
+    message = poller_message(poller, begin);
+    cJSON_AddStringToObject(message, "kind", error_kind_name(error->kind));
+    cJSON_AddStringToObject(message, "code", error->code);
+    cJSON_AddStringToObject(message, "message", error->message);
+    cJSON_AddStringToObject(message, "hint", error->hint);
+    status = control_call(poller->control, "source_fail", message, &answer, error);
+    cJSON_Delete(message);
+    cJSON_Delete(answer);
+    return status;
+}
+
+static int poller_turn(Poller *poller, bool *ours, Error *error)
+{
+    cJSON *begin = NULL, *message = poller_message(poller, NULL);
+    int status = control_call(poller->control, "poll_begin", message, &begin, error);
+
+    cJSON_Delete(message);
+    *ours = status == 0 && begin;
+    if (!*ours)
+        return status;
+    log_context("poller", json_text(json_member(begin, "source"), "name", NULL), NULL, 0);
+    if (json_boolean(begin, "check", false))
+        status = poller_check(poller, begin, error);
+    if (status == 0 && !json_boolean(begin, "rest", false))
+        status = poller_poll(poller, begin, error);
+    if (status < 0)
+        status = poller_failed(poller, begin, error);
+    if (status == 0)
+        status = control_wait(poller->control, -1, (int)json_integer(begin, "poll_ms", 1000), error);
+    cJSON_Delete(begin);
+    return status;
+}
+
+int poller_main(const ChildSpec *spec, Error *error)
+{
+    Poller poller = {.spec = spec};
+    bool ours = true;
+    int status;
+
+    log_context("poller", NULL, NULL, 0);
+    status = control_open(spec->conninfo, "sluice poller", spec->beat, &poller.control, error);
+    while (status == 0 && ours)
+        status = poller_turn(&poller, &ours, error);
+    poller_drop(&poller);
+    control_close(poller.control);
+    return status == 0 || error->kind == ERROR_INTERRUPTED || error->kind == ERROR_FENCED ? 0 : -1;
+}

@@ -1,0 +1,40 @@
+/*
+ * work.h - what one claim gives a runner to do, and the connections it does it with.
+ *
+ * A Work lives for one claim. Everything in it is borrowed: the runner owns the connections and the claim's JSON.
+ */
+#ifndef SLUICE_WORK_H
+#define SLUICE_WORK_H
+
+#include "base/beat.h"
+#include "control/control.h"
+#include "sink/sink.h"
+#include "source/source.h"
+
+typedef struct Work {
+    Control *control;
+    Source *source;      /* NULL for work that reads no source */
+    Sink *sink;
+    Beat beat;
+    int64_t worker_id;
+    const cJSON *claim;  /* the answer of batch_claim (control/README.md) */
+} Work;
+
+/* A message to the control plane that names this worker; the caller adds members and frees it. */
+cJSON *work_message(const Work *work);
+/* {"batch_id","generation"} of a batch. */
+cJSON *work_ticket(const cJSON *batch);
+/* Tells the control plane that batches failed (batch_fail) or are given back (ERROR_INTERRUPTED: batch_release). A batch whose
+ * lease is gone is left alone. Never fails: what cannot be told is found by the lease running out. */
+void work_fail(const Work *work, cJSON *tickets, const Error *error);
+/* Draws the 32 hex digits of an attempt. */
+int work_attempt(char ret[33], Error *error);
+
+/* The five kinds of work. 0 when the control plane has been told the outcome, whatever it was; -1 when the process
+ * should give up (connection to PostgreSQL lost, asked to stop). */
+int check_run(const Work *work, Error *error);
+int recover_run(const Work *work, Error *error);
+int epoch_run(const Work *work, Error *error);
+int group_run(const Work *work, Error *error); /* load and cdc */
+
+#endif
