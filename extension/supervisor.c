@@ -12,8 +12,11 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include "access/genam.h"
+#include "access/table.h"
 #include "access/xact.h"
-#include "commands/dbcommands.h"
+#include "catalog/pg_authid.h"
+#include "catalog/pg_database.h"
 #include "libpq/libpq.h"
 #include "miscadmin.h"
 #include "pgstat.h"
@@ -22,9 +25,10 @@
 #include "postmaster/postmaster.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
-#include "utils/acl.h"
+#include "utils/fmgroids.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
+#include "utils/rel.h"
 #include "utils/timestamp.h"
 #include "utils/varlena.h"
 
@@ -128,6 +132,26 @@ worker_settings(void)
 }
 
 /*
+ * Scans the heap: without a database there is no pg_class, and right after the
+ * server's start not even the shared indexes can be opened.
+ */
+static bool
+shared_name_exists(Oid catalog, AttrNumber column, const char *name)
+{
+	Relation	relation = table_open(catalog, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	bool		result;
+
+	ScanKeyInit(&key, column, BTEqualStrategyNumber, F_NAMEEQ, CStringGetDatum(name));
+	scan = systable_beginscan(relation, InvalidOid, false, NULL, 1, &key);
+	result = HeapTupleIsValid(systable_getnext(scan));
+	systable_endscan(scan);
+	table_close(relation, AccessShareLock);
+	return result;
+}
+
+/*
  * Database and (unless a conninfo names another) role exist. Asked here rather
  * than by trying: each failed login would be a line in the server's log, and
  * the role appears with CREATE EXTENSION.
@@ -139,8 +163,9 @@ worker_can_login(MemoryContext turn)
 
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
-	result = OidIsValid(get_database_oid(sluice_database, true)) &&
-		(sluice_worker_conninfo[0] != '\0' || OidIsValid(get_role_oid(DEFAULT_ROLE, true)));
+	result = shared_name_exists(DatabaseRelationId, Anum_pg_database_datname, sluice_database) &&
+		(sluice_worker_conninfo[0] != '\0' ||
+		 shared_name_exists(AuthIdRelationId, Anum_pg_authid_rolname, DEFAULT_ROLE));
 	CommitTransactionCommand();
 	MemoryContextSwitchTo(turn);
 	return result;
