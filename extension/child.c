@@ -17,39 +17,12 @@
 #define RELAY_READS_MAX 16		/* of 4 KiB each: the latch is served in between */
 
 /*
- * The server's environment with ours on top. Built before the fork: the child
- * may not allocate.
- */
-static char **
-child_environment(const char *conninfo, int memory_mib)
-{
-	extern char **environ;
-	int			count = 0;
-	int			used = 0;
-	char	  **result;
-
-	while (environ[count] != NULL)
-		count++;
-	result = palloc(sizeof(char *) * (count + 3));
-	for (int i = 0; i < count; i++)
-	{
-		if (strncmp(environ[i], "SLUICE_CONNINFO=", 16) != 0 &&
-			strncmp(environ[i], "SLUICE_MEMORY_MIB=", 18) != 0)
-			result[used++] = environ[i];
-	}
-	result[used++] = psprintf("SLUICE_CONNINFO=%s", conninfo);
-	result[used++] = psprintf("SLUICE_MEMORY_MIB=%d", memory_mib);
-	result[used] = NULL;
-	return result;
-}
-
-/*
  * The child between fork and exec: only async-signal-safe calls. The server's
  * handlers, signal mask, descriptors and protection from the OOM killer do not
  * reach the program.
  */
 static void pg_attribute_noreturn()
-child_exec(const char *path, char **envp, int log_fd, pid_t parent)
+child_exec(const char *path, int log_fd, pid_t parent)
 {
 	static const char failed[] = "FATAL\tcould not execute sluice.worker_path ";
 	char	   *argv[] = {"sluice-worker", "run", NULL};
@@ -77,7 +50,7 @@ child_exec(const char *path, char **envp, int log_fd, pid_t parent)
 	}
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	execve(path, argv, envp);
+	execv(path, argv);
 	(void) !write(STDERR_FILENO, failed, sizeof(failed) - 1);
 	(void) !write(STDERR_FILENO, path, strlen(path));
 	(void) !write(STDERR_FILENO, "\n", 1);
@@ -87,7 +60,6 @@ child_exec(const char *path, char **envp, int log_fd, pid_t parent)
 bool
 child_start(Child *child, const char *path, const char *conninfo, int memory_mib)
 {
-	char	  **envp = child_environment(conninfo, memory_mib);
 	pid_t		parent = getpid();
 	sigset_t	all;
 	sigset_t	before;
@@ -100,13 +72,15 @@ child_start(Child *child, const char *path, const char *conninfo, int memory_mib
 		return false;
 	}
 	fcntl(pipe_fd[0], F_SETFL, O_NONBLOCK);
+	setenv("SLUICE_CONNINFO", conninfo, 1);
+	setenv("SLUICE_MEMORY_MIB", psprintf("%d", memory_mib), 1);
 
 	/* No handler of the server may run in the child. */
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &before);
 	pid = fork();
 	if (pid == 0)
-		child_exec(path, envp, pipe_fd[1], parent);
+		child_exec(path, pipe_fd[1], parent);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 
 	close(pipe_fd[1]);
@@ -131,32 +105,21 @@ child_start(Child *child, const char *path, const char *conninfo, int memory_mib
 static void
 relay_line(Child *child)
 {
-	static const struct
-	{
-		const char *word;
-		int			elevel;
-		const char *prefix;
-	}			levels[] = {
-		{"DEBUG\t", DEBUG1, ""},
-		{"INFO\t", LOG, ""},
-		{"NOTICE\t", LOG, ""},
-		{"WARNING\t", WARNING, ""},
-		{"ERROR\t", WARNING, "error: "},
-		{"FATAL\t", WARNING, "fatal: "},
-	};
+	static const char *const words[] = {"DEBUG\t", "INFO\t", "NOTICE\t", "WARNING\t", "ERROR\t", "FATAL\t"};
+	static const char *const prefixes[] = {"", "", "", "", "error: ", "fatal: "};
+	static const int elevels[] = {DEBUG1, LOG, LOG, WARNING, WARNING, WARNING};
 	char	   *text = child->line;
 	int			elevel = LOG;
 	const char *prefix = "";
 
 	child->line[child->line_bytes] = '\0';
-	for (int i = 0; i < lengthof(levels); i++)
+	for (int i = 0; i < lengthof(words); i++)
 	{
-		if (strncmp(text, levels[i].word, strlen(levels[i].word)) == 0)
+		if (strncmp(child->line, words[i], strlen(words[i])) == 0)
 		{
-			elevel = levels[i].elevel;
-			prefix = levels[i].prefix;
-			text += strlen(levels[i].word);
-			break;
+			elevel = elevels[i];
+			prefix = prefixes[i];
+			text = child->line + strlen(words[i]);
 		}
 	}
 	/* What a source's error message holds must not draw lines of its own. */

@@ -28,15 +28,6 @@ check_worker_path(char **value, void **extra, GucSource source)
 	return false;
 }
 
-static bool
-check_database(char **value, void **extra, GucSource source)
-{
-	if (**value != '\0' && strlen(*value) < NAMEDATALEN)
-		return true;
-	GUC_check_errdetail("sluice.database must name one database.");
-	return false;
-}
-
 static void
 define_worker_settings(void)
 {
@@ -62,7 +53,7 @@ _PG_init(void)
 {
 	DefineCustomStringVariable("sluice.database", "The one database whose sluice the worker serves.", NULL,
 							   &sluice_database, "postgres", PGC_SIGHUP, 0,
-							   check_database, NULL, NULL);
+							   NULL, NULL, NULL);
 	DefineCustomBoolVariable("sluice.supervise", "Run sluice-worker from this server.",
 							 "Off: the worker runs elsewhere, or not at all (a clone of a server).",
 							 &sluice_supervise, true, PGC_SIGHUP, 0,

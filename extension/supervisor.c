@@ -46,7 +46,7 @@ typedef struct Supervisor
 {
 	Child		child;
 	int			failures;		/* in a row; decides the next delay */
-	int			last_exit;		/* exit code of the last run, -1 for a signal */
+	bool		absent;			/* the last run found no extension */
 	bool		present;		/* database and role are there */
 	TimestampTz start_at;		/* not before */
 	TimestampTz look_at;		/* next look at the catalogs */
@@ -79,37 +79,36 @@ supervisor_register(void)
 	RegisterBackgroundWorker(&worker);
 }
 
-/* 'it''s' for a conninfo: backslash before quote and backslash. */
-static void
-append_quoted(StringInfo text, const char *value)
+/* A value of a conninfo: in quotes, a backslash before each quote and backslash. */
+static char *
+quoted(const char *value)
 {
-	appendStringInfoChar(text, '\'');
+	char	   *result = palloc(2 * strlen(value) + 3);
+	char	   *end = result;
+
+	*end++ = '\'';
 	for (; *value != '\0'; value++)
 	{
 		if (*value == '\'' || *value == '\\')
-			appendStringInfoChar(text, '\\');
-		appendStringInfoChar(text, *value);
+			*end++ = '\\';
+		*end++ = *value;
 	}
-	appendStringInfoChar(text, '\'');
+	strcpy(end, "'");
+	return result;
 }
 
 static char *
 worker_conninfo(void)
 {
-	StringInfoData text;
 	List	   *directories = NIL;
 	const char *host = "localhost";
 
 	if (sluice_worker_conninfo[0] != '\0')
-		return pstrdup(sluice_worker_conninfo);
+		return sluice_worker_conninfo;
 	if (SplitDirectoriesString(pstrdup(Unix_socket_directories), ',', &directories) && directories != NIL)
 		host = linitial(directories);
-	initStringInfo(&text);
-	appendStringInfoString(&text, "host=");
-	append_quoted(&text, host);
-	appendStringInfo(&text, " port=%d user=" DEFAULT_ROLE " dbname=", PostPortNumber);
-	append_quoted(&text, sluice_database);
-	return text.data;
+	return psprintf("host=%s port=%d user=" DEFAULT_ROLE " dbname=%s",
+					quoted(host), PostPortNumber, quoted(sluice_database));
 }
 
 static char *
@@ -118,7 +117,7 @@ worker_path(void)
 	char		path[MAXPGPATH];
 
 	if (sluice_worker_path[0] != '\0')
-		return pstrdup(sluice_worker_path);
+		return sluice_worker_path;
 	strlcpy(path, my_exec_path, sizeof(path));
 	get_parent_directory(path);
 	return psprintf("%s/sluice-worker", path);
@@ -177,46 +176,47 @@ start_in(Supervisor *supervisor, int64 delay_ms)
 	supervisor->start_at = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), delay_ms);
 }
 
-/* Decides when the next run starts, and says so unless it has been said. */
+/* Takes note of an end, decides when the next run starts, and says so unless it has been said. */
 static void
-child_ended(Supervisor *supervisor, pid_t pid, int status, bool asked, int64 ran_ms)
+reap(Supervisor *supervisor)
 {
-	int			code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-	int64		longest_ms = (int64) sluice_restart_delay * DELAY_FACTOR_MAX;
-	int64		delay_ms;
-	char	   *how;
+	Child		was = supervisor->child;
+	int64		cap_ms = (int64) sluice_restart_delay * DELAY_FACTOR_MAX;
+	int64		delay_ms = 0;
+	int			status;
+	int			code;
 
-	if (asked)
-	{
-		ereport(LOG, (errmsg("sluice-worker (PID %d) has stopped", (int) pid)));
-		supervisor->failures = 0;
-		supervisor->last_exit = 0;
-		start_in(supervisor, 0);
+	if (!child_reap(&supervisor->child, &status))
 		return;
-	}
-	if (code == WORKER_EXIT_ABSENT)
-	{
-		if (supervisor->last_exit != code)
-			ereport(LOG, (errmsg("database \"%s\" has no extension sluice; sluice-worker waits for it", sluice_database)));
+	code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+	if (was.asked_to_stop != 0 || code == WORKER_EXIT_ABSENT ||
+		TimestampDifferenceExceeds(was.started, GetCurrentTimestamp(), cap_ms))
 		supervisor->failures = 0;
-		supervisor->last_exit = code;
-		start_in(supervisor, (int64) sluice_restart_delay * ABSENT_FACTOR);
-		return;
-	}
 
-	if (ran_ms >= longest_ms)
-		supervisor->failures = 0;
-	delay_ms = Min((int64) sluice_restart_delay << Min(supervisor->failures, 6), longest_ms);
-	if (code == WORKER_EXIT_REFUSED || code == 126 || code == 127)
-		delay_ms = longest_ms;
-	supervisor->failures++;
-	supervisor->last_exit = code;
+	if (was.asked_to_stop != 0)
+		ereport(LOG, (errmsg("sluice-worker (PID %d) has stopped", (int) was.pid)));
+	else if (code == WORKER_EXIT_ABSENT)
+	{
+		delay_ms = (int64) sluice_restart_delay * ABSENT_FACTOR;
+		if (!supervisor->absent)
+			ereport(LOG, (errmsg("database \"%s\" has no extension sluice; sluice-worker waits for it",
+								 sluice_database)));
+	}
+	else
+	{
+		delay_ms = Min((int64) sluice_restart_delay << Min(supervisor->failures, 6), cap_ms);
+		if (code == WORKER_EXIT_REFUSED || code == 126 || code == 127)
+			delay_ms = cap_ms;
+		supervisor->failures++;
+		ereport(WARNING,
+				(errmsg("sluice-worker (PID %d) %s %d; it is started again in %.1f s", (int) was.pid,
+						code >= 0 ? "exited with code" : "was terminated by signal",
+						code >= 0 ? code : WTERMSIG(status), delay_ms / 1000.0),
+				 delay_ms < cap_ms ? 0 :
+				 errhint("The lines of sluice-worker above say why. When it is mended, SELECT pg_reload_conf() starts it at once.")));
+	}
+	supervisor->absent = code == WORKER_EXIT_ABSENT;
 	start_in(supervisor, delay_ms);
-	how = code >= 0 ? psprintf("exited with code %d", code)
-		: psprintf("was terminated by signal %d: %s", WTERMSIG(status), pg_strsignal(WTERMSIG(status)));
-	ereport(WARNING,
-			(errmsg("sluice-worker (PID %d) %s; it is started again in %.1f s", (int) pid, how, delay_ms / 1000.0),
-			 delay_ms == longest_ms ? errhint("The lines of sluice-worker above say why. When it is mended, SELECT pg_reload_conf() starts it at once.") : 0));
 }
 
 static void
@@ -233,7 +233,7 @@ start_child(Supervisor *supervisor)
 		pfree(supervisor->running);
 	supervisor->running = MemoryContextStrdup(TopMemoryContext, worker_settings());
 	/* While it only asks for the extension, a start is no news. */
-	ereport(supervisor->last_exit == WORKER_EXIT_ABSENT ? DEBUG1 : LOG,
+	ereport(supervisor->absent ? DEBUG1 : LOG,
 			(errmsg("sluice-worker started (PID %d)", (int) supervisor->child.pid)));
 }
 
@@ -262,19 +262,6 @@ reload(Supervisor *supervisor)
 	start_in(supervisor, 0);
 	if (supervisor->child.pid != 0 && strcmp(supervisor->running, worker_settings()) != 0)
 		child_stop(&supervisor->child);
-}
-
-static void
-reap(Supervisor *supervisor)
-{
-	Child	   *child = &supervisor->child;
-	pid_t		pid = child->pid;
-	bool		asked = child->asked_to_stop != 0;
-	int64		ran_ms = pid == 0 ? 0 : TimestampDifferenceMilliseconds(child->started, GetCurrentTimestamp());
-	int			status;
-
-	if (child_reap(child, &status))
-		child_ended(supervisor, pid, status, asked, ran_ms);
 }
 
 /* Brings what runs to what is wanted. */

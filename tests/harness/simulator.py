@@ -1,4 +1,4 @@
-"""The SQL Server simulator for tests and the demo: a process of build/mssql-sim on a free port.
+r"""The SQL Server simulator for tests and the demo: a process of build/mssql-sim on a free port.
 
     with Simulator(cluster) as s:                       # backed by database mssql_sim of that cluster
         s.exec_script("tests/peers/mssql/samples/inventory.sql")
