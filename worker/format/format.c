@@ -1,0 +1,108 @@
+/* format.c - picks the format by name and puts the compressor behind it; see format.h */
+#include "format/compress.h"
+#include "format/kind.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct Format {
+    const FormatKind *kind;
+    void *state;
+    Compressor *compressor;
+};
+
+static const FormatKind *const kinds[] = {&jsonl_kind};
+
+static const FormatKind *kind_find(const char *name)
+{
+    for (size_t i = 0; name && i < sizeof kinds / sizeof kinds[0]; i++) {
+        if (strcmp(kinds[i]->name, name) == 0)
+            return kinds[i];
+    }
+    return NULL;
+}
+
+static int kind_need(const char *name, const FormatKind **ret, Error *error)
+{
+    *ret = kind_find(name);
+    if (!*ret)
+        return error_set(error, ERROR_PERMANENT, "This version writes jsonl.", "unknown format \"%.60s\"", name ? name : "");
+    return 0;
+}
+
+int format_extension(const char *format, const char *compression, char *ret, size_t size, Error *error)
+{
+    const FormatKind *kind;
+    const char *extension = compress_extension(compression);
+
+    if (kind_need(format, &kind, error) < 0)
+        return -1;
+    if (!extension)
+        return error_set(error, ERROR_PERMANENT, "Known are none, gzip and zstd.", "unknown compression \"%.60s\"", compression ? compression : "");
+    if ((size_t)snprintf(ret, size, "%s%s", kind->name, extension) >= size)
+        return error_set(error, ERROR_INTERNAL, NULL, "no room for the extension of a %s file", kind->name);
+    return 0;
+}
+
+static int compressor_write(void *context, const void *data, size_t length, Error *error)
+{
+    return compress_write(context, data, length, error);
+}
+
+static int profile_check(const FormatKind *kind, const char *profile, Error *error)
+{
+    for (int i = 0; profile && kind->profiles[i]; i++) {
+        if (strcmp(kind->profiles[i], profile) == 0)
+            return 0;
+    }
+    return error_set(error, ERROR_PERMANENT, "This version writes the profile sluice.", "format %s has no profile \"%.60s\"", kind->name,
+                     profile ? profile : "");
+}
+
+int format_open(const FormatSpec *spec, const Schema *schema, FormatOutput output, Format **ret, Error *error)
+{
+    const FormatKind *kind;
+    Format *format;
+
+    if (kind_need(spec->format, &kind, error) < 0 || profile_check(kind, spec->profile, error) < 0)
+        return -1;
+    format = calloc(1, sizeof *format);
+    if (!format)
+        return error_set(error, ERROR_TRANSIENT, NULL, "out of memory for a %s file", kind->name);
+    format->kind = kind;
+    if (compress_open(spec->compression, spec->level, output, &format->compressor, error) < 0 ||
+        kind->open(spec, schema, (FormatOutput){compressor_write, format->compressor}, &format->state, error) < 0) {
+        format_close(format);
+        return -1;
+    }
+    *ret = format;
+    return 0;
+}
+
+int format_write(Format *format, const ColumnBatch *batch, int first, int count, Error *error)
+{
+    return format->kind->write(format->state, batch, first, count, error);
+}
+
+uint64_t format_size(const Format *format)
+{
+    return compress_size(format->compressor, format->kind->held(format->state));
+}
+
+int format_finish(Format *format, Error *error)
+{
+    if (format->kind->finish(format->state, error) < 0)
+        return -1;
+    return compress_finish(format->compressor, error);
+}
+
+void format_close(Format *format)
+{
+    if (!format)
+        return;
+    if (format->state)
+        format->kind->close(format->state);
+    compress_close(format->compressor);
+    free(format);
+}
