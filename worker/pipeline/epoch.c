@@ -78,7 +78,7 @@ static int epoch_claim(const Work *work, const cJSON *batch, int64_t *ret, Error
 static int epoch_one(const Work *work, const cJSON *batch, Error *error)
 {
     cJSON *message, *answer = NULL;
-    int64_t epoch;
+    int64_t epoch = 0;
     int status;
 
     log_context("runner", NULL, json_text(batch, "table", NULL), json_integer(batch, "batch_id", 0));
