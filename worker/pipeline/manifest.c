@@ -134,7 +134,7 @@ static int commit_message(const Work *work, const cJSON *manifest, int64_t commi
 
 static int manifest_tell(const Work *work, const cJSON *manifest, int64_t commit, Error *error)
 {
-    cJSON *message, *answer = NULL;
+    cJSON *message = NULL, *answer = NULL;
     int status;
 
     if (commit_message(work, manifest, commit, &message, error) < 0)
