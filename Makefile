@@ -33,9 +33,11 @@ FRONT := check torture bench demo demo-psql demo-stop
 ifneq ($(filter $(FRONT),$(MAKECMDGOALS)),)
 
 .PHONY: $(MAKECMDGOALS)
-export BUILD PG_CONFIG DATASET DEMO_DIR DEMO_PORT SECONDS ONLY MAKE
-check torture bench:
+export BUILD PG_CONFIG DATASET DEMO_DIR DEMO_PORT ONLY MAKE
+check bench:
 	@tests/harness/$@
+torture:
+	@SECONDS_WANTED='$(or $(SECONDS),60)' tests/harness/torture
 demo:
 	@tests/harness/demo start
 demo-psql:
@@ -114,7 +116,7 @@ $(eval $(call variant,$(BUILD)/asan,$(SANITIZE)))
 
 PROGRAM := $(if $(wildcard worker/main.c),sluice-worker)
 
-.PHONY: worker unit sanitize simulator stage lint format
+.PHONY: worker unit sanitize simulator simulator-test bench-programs stage lint format
 worker: $(addprefix $(BUILD)/,$(PROGRAM)) $(addprefix $(BUILD)/test/,$(PROGRAM))
 unit: $(addprefix $(BUILD)/unit/,$(UNIT_NAMES))
 sanitize: $(addprefix $(BUILD)/asan/,$(PROGRAM)) $(addprefix $(BUILD)/asan/unit/,$(UNIT_NAMES))
@@ -125,6 +127,15 @@ simulator:
 	@mkdir -p $(BUILD)/mssql
 	@$(MAKE) --no-print-directory -C $(SIM_DIR) OUT='$(abspath $(BUILD))/mssql'
 	@ln -f $(BUILD)/mssql/mssql-sim $(BUILD)/mssql-sim
+
+simulator-test: simulator
+	@if [ -e $(SIM_DIR)/type_test.c ]; then $(MAKE) --no-print-directory -C $(SIM_DIR) OUT='$(abspath $(BUILD))/mssql' '$(abspath $(BUILD))/mssql/type_test'; fi
+
+# What a benchmark compares with: small programs of its own.
+bench-programs: $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c))
+$(BUILD)/bench/%: tests/bench/%.c $(BUILD)/libsluice.a
+	@mkdir -p $(@D)
+	$(CC) $(WORKER_CFLAGS) -O2 $^ $(WORKER_LIBS) -o $@
 
 all: worker
 

@@ -93,7 +93,8 @@ quoted(const char *value)
 			*end++ = '\\';
 		*end++ = *value;
 	}
-	strcpy(end, "'");
+	*end++ = '\'';
+	*end = '\0';
 	return result;
 }
 

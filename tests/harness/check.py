@@ -1,0 +1,136 @@
+"""Runs the groups of tests, counts each test, ends with `N passed, N failed`. Started by tests/harness/check."""
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import xml.etree.ElementTree as xml
+
+from cluster import BUILD, ROOT, free_port, pg_config
+
+TAP = re.compile(r"^(not ok|ok)\b(.*)$", re.MULTILINE)
+UNIT_TIMEOUT_S = 300
+
+
+class Count:
+    def __init__(self):
+        self.passed = 0
+        self.failed = 0
+
+    def add(self, name, ok, detail=""):
+        if ok:
+            self.passed += 1
+        else:
+            self.failed += 1
+            print(f"FAILED {name}", detail and "\n" + detail.rstrip(), flush=True)
+
+
+def run(argv, timeout_s=UNIT_TIMEOUT_S, **kwargs):
+    """(exit code, output); a program that does not end in time is killed and has failed."""
+    try:
+        result = subprocess.run([str(a) for a in argv], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                stderr=subprocess.STDOUT, timeout=timeout_s, **kwargs)
+        return result.returncode, result.stdout.decode(errors="replace")
+    except subprocess.TimeoutExpired as late:
+        return -1, (late.stdout or b"").decode(errors="replace") + f"\nno end after {timeout_s} s"
+
+
+def tap(count, name, argv, **kwargs):
+    """One program that prints TAP lines; dying or saying nothing is a failure of its own."""
+    code, output = run(argv, **kwargs)
+    lines = TAP.findall(output)
+    for word, text in lines:
+        count.add(f"{name}:{text}", word == "ok")
+    bad = any(word != "ok" for word, _ in lines)
+    if not lines or (code != 0 and not bad):
+        count.add(name, False, f"exit code {code}\n{output[-4000:]}")
+    elif bad:
+        print(output[-4000:])
+
+
+def unit(count):
+    """C unit tests, plain and under ASan and UBSan, and the tests of the source tree."""
+    for folder in (BUILD / "unit", BUILD / "asan" / "unit"):
+        for program in sorted(folder.glob("*_test")):
+            tap(count, f"{folder.relative_to(BUILD)}/{program.name}", [program], cwd=ROOT)
+    for program in sorted((ROOT / "tests" / "unit").glob("*_test.py")):
+        tap(count, program.name, [sys.executable, program], cwd=ROOT)
+
+
+def peers(count):
+    """The simulator's own tests."""
+    for program in [BUILD / "mssql" / "type_test"]:
+        if program.exists():
+            tap(count, f"mssql/{program.name}", [program], cwd=ROOT / "tests" / "peers" / "mssql")
+
+
+def regress(count):
+    """pg_regress and isolationtester, each in a throwaway cluster with the staged extension."""
+    regress_with(count, "regress", "sql", "regress/pg_regress")
+    regress_with(count, "isolation", "spec*", "isolation/pg_isolation_regress")
+
+
+def regress_with(count, room, pattern, program):
+    folder = ROOT / "tests" / room
+    tests = sorted(p.stem for p in folder.glob(f"{pattern}/*") if p.suffix in (".sql", ".spec"))
+    if not tests:
+        return
+    out = pathlib.Path(tempfile.mkdtemp(prefix=f"{room}-"))
+    stage = BUILD / "stage"
+    config = out / "postgresql.conf"
+    config.write_text(f"shared_preload_libraries = 'sluice'\nextension_destdir = '{stage}'\nsluice.supervise = off\n"
+                      f"dynamic_library_path = '{stage}{pg_config('--pkglibdir')}:$libdir'\n"
+                      "listen_addresses = ''\nfsync = off\ntimezone = 'UTC'\n")
+    program = pathlib.Path(pg_config("--pgxs")).parents[1] / "test" / program
+    code, output = run([program, f"--bindir={pg_config('--bindir')}", f"--inputdir={folder}", f"--outputdir={out}",
+                        f"--temp-instance={out}/pg", f"--temp-config={config}", f"--port={free_port()}",
+                        "--dbname=regression", "--no-locale", "--encoding=UTF8", *tests], 900, cwd=out)
+    seen = re.findall(r"^test (\S+)\s+\.\.\. (ok|FAILED)", output, re.MULTILINE)
+    for name, word in seen:
+        count.add(f"{room}/{name}", word == "ok")
+    for name in set(tests) - {name for name, _ in seen}:
+        count.add(f"{room}/{name}", False, "it did not run")
+    if any(word != "ok" for _, word in seen) or len(seen) < len(tests):
+        diffs = out / "regression.diffs"
+        print(output[-3000:], diffs.read_text(errors="replace")[:8000] if diffs.exists() else "")
+
+
+def e2e(count):
+    """pytest of tests/e2e; PYTEST holds more arguments (-k name)."""
+    report = pathlib.Path(tempfile.mkdtemp(prefix="pytest-")) / "report.xml"
+    result = subprocess.run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=short", "--durations=5",
+                             f"--junitxml={report}", *os.environ.get("PYTEST", "").split(), "tests/e2e"], cwd=ROOT,
+                            stdin=subprocess.DEVNULL)
+    if not report.exists():
+        count.add("tests/e2e", False, f"pytest ended with exit code {result.returncode}")
+        return
+    cases = list(xml.parse(report).getroot().iter("testcase"))
+    for case in cases:
+        words = {child.tag for child in case}
+        if "skipped" not in words:
+            count.add(f"{case.get('classname')}.{case.get('name')}", not words & {"failure", "error"})
+    if result.returncode not in (0, 1):
+        count.add("tests/e2e", False, f"pytest ended with exit code {result.returncode}")
+
+
+GROUPS = {"unit": unit, "peers": peers, "regress": regress, "e2e": e2e}
+
+
+def main():
+    only = [name for name in os.environ.get("ONLY", "").split(",") if name]
+    count = Count()
+    if os.environ.get("LINT", "skip") != "skip":
+        count.add("lint", os.environ["LINT"] == "ok")
+    for name, group in GROUPS.items():
+        if not only or name in only:
+            before = count.passed + count.failed
+            print(f"== {name}: {group.__doc__}", flush=True)
+            group(count)
+            print(f"== {name}: {count.passed + count.failed - before} tests", flush=True)
+    print(f"{count.passed} passed, {count.failed} failed")
+    return 1 if count.failed or not count.passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

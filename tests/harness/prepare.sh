@@ -1,0 +1,70 @@
+# Sourced by check, torture, bench and demo: from a checkout to a folder that an unprivileged user may run.
+#
+#   prepare TARGET...   packages, make TARGET..., Python; then $work holds tests, sources and what was built
+#   as_user COMMAND...  runs it in $work as ourselves, or as `postgres` (else `nobody`) if we are root
+#
+# PostgreSQL refuses to run as root, and the checkout may be closed to others or not ours to write: nothing
+# but $work is written by tests. It is removed at the end unless KEEP=1.
+set -u
+cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit 1
+build=$(realpath -m "${BUILD:-build}")
+MAKE=${MAKE:-make}
+server_user=
+if [ "$(id -u)" = 0 ]; then
+    server_user=postgres
+fi
+
+fail() {
+    echo "$1" >&2
+    echo "0 passed, 1 failed"
+    exit 1
+}
+
+as_user() {
+    local variables=(SLUICE_BUILD="$work/build" TMPDIR="$work/tmp" HOME="$work" PYTHONDONTWRITEBYTECODE=1)
+    if [ -n "$server_user" ]; then
+        (cd "$work" && runuser -u "$server_user" -- env "${variables[@]}" "$@")
+    else
+        (cd "$work" && env "${variables[@]}" "$@")
+    fi
+}
+
+# A virtual environment with the pinned requirements, made again when they change.
+python_prepare() {
+    local venv=$build/venv
+    if ! cmp -s tests/requirements.txt "$venv/requirements.txt"; then
+        rm -rf "$venv"
+        mkdir -p "$build"
+        /usr/bin/python3 -m venv "$venv" &&
+            "$venv/bin/python" -m pip install -q --disable-pip-version-check -r tests/requirements.txt &&
+            cp tests/requirements.txt "$venv/requirements.txt" || return 1
+    fi
+    python=$venv/bin/python
+    if ! as_user test -x "$python"; then
+        cp -a "$venv" "$work/venv" && python=$work/venv/bin/python
+    fi
+}
+
+work_prepare() {
+    local parts=() part
+    work=$(mktemp -d "${TMPDIR:-/tmp}/sluice.XXXXXX") || return 1
+    trap '[ "${KEEP:-}" = 1 ] || rm -rf "$work"' EXIT
+    tar -c --exclude=.git --exclude="./${build##*/}" --exclude=build --exclude=__pycache__ . | tar -x -C "$work" || return 1
+    mkdir -p "$work/build" "$work/tmp"
+    for part in stage unit asan/unit asan/sluice-worker test/sluice-worker sluice-worker mssql-sim mssql/type_test bench; do
+        [ ! -e "$build/$part" ] || parts+=("$part")
+    done
+    [ ${#parts[@]} = 0 ] || tar -c -C "$build" "${parts[@]}" | tar -x -C "$work/build" || return 1
+    if [ -n "$server_user" ]; then
+        id "$server_user" > /dev/null 2>&1 || server_user=nobody
+        chown -R "$server_user" "$work"
+    fi
+    chmod 755 "$work"
+}
+
+prepare() {
+    tests/harness/packages || fail "the packages could not be installed"
+    $MAKE -s -j2 "$@" || fail "it does not build"
+    work_prepare || fail "no folder to work in"
+    python_prepare || fail "the Python packages could not be installed"
+}
