@@ -68,6 +68,8 @@ int value_from_text(const TypeInfo *type, const char *utf8, size_t length, Bytes
 int value_to_text(const TypeInfo *type, const uint8_t *value, size_t length, Bytes *ret, SqlError *error);
 /* Implicit conversion between types (int -> bigint, nvarchar -> datetime2, ...); error 529, 245, 241, 8114, 8115, 2628 as documented. */
 int value_cast(const TypeInfo *from, const uint8_t *value, size_t length, const TypeInfo *to, Bytes *ret, SqlError *error);
+/* The explicit CAST/CONVERT: as value_cast, but too long strings are cut in silence and more pairs are allowed. */
+int value_convert(const TypeInfo *from, const uint8_t *value, size_t length, const TypeInfo *to, Bytes *ret, SqlError *error);
 int value_sort_key(const TypeInfo *type, const uint8_t *value, size_t length, Bytes *ret);
 
 #endif
