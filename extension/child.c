@@ -17,18 +17,15 @@
 #define RELAY_READS_MAX 16		/* of 4 KiB each: the latch is served in between */
 
 /*
- * The child between fork and exec: only async-signal-safe calls. The server's
- * handlers, signal mask, descriptors and protection from the OOM killer do not
- * reach the program.
+ * The child between fork and exec. The server's handlers, signal mask,
+ * descriptors and protection from the OOM killer do not reach the program.
  */
-static void pg_attribute_noreturn()
+static void
 child_exec(const char *path, int log_fd, pid_t parent)
 {
-	static const char failed[] = "FATAL\tcould not execute sluice.worker_path ";
 	char	   *argv[] = {"sluice-worker", "run", NULL};
 	sigset_t	none;
-	int			fd;
-
+	int		
 	setpgid(0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
@@ -36,7 +33,6 @@ child_exec(const char *path, int log_fd, pid_t parent)
 	for (int number = 1; number < NSIG; number++)
 		signal(number, SIG_DFL);
 
-	fd = open("/dev/null", O_RDONLY);
 	if (fd < 0 || dup2(fd, STDIN_FILENO) < 0 ||
 		dup2(log_fd, STDOUT_FILENO) < 0 || dup2(log_fd, STDERR_FILENO) < 0)
 		_exit(1);
@@ -51,13 +47,11 @@ child_exec(const char *path, int log_fd, pid_t parent)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	execv(path, argv);
-	(void) !write(STDERR_FILENO, failed, sizeof(failed) - 1);
-	(void) !write(STDERR_FILENO, path, strlen(path));
-	(void) !write(STDERR_FILENO, "\n", 1);
+	dprintf(STDERR_FILENO, "FATAL\tcould not execute sluice.worker_path %s: %s\n", path, strerror(errno));
 	_exit(127);
 }
 
-bool
+void
 child_start(Child *child, const char *path, const char *conninfo, int memory_mib)
 {
 	pid_t		parent = getpid();
@@ -67,10 +61,7 @@ child_start(Child *child, const char *path, const char *conninfo, int memory_mib
 	pid_t		pid;
 
 	if (pipe2(pipe_fd, O_CLOEXEC) != 0)
-	{
-		ereport(WARNING, (errmsg("could not create a pipe for sluice-worker: %m")));
-		return false;
-	}
+		ereport(ERROR, (errmsg("could not create a pipe for sluice-worker: %m")));
 	fcntl(pipe_fd[0], F_SETFL, O_NONBLOCK);
 	setenv("SLUICE_CONNINFO", conninfo, 1);
 	setenv("SLUICE_MEMORY_MIB", psprintf("%d", memory_mib), 1);
@@ -83,18 +74,13 @@ child_start(Child *child, const char *path, const char *conninfo, int memory_mib
 		child_exec(path, pipe_fd[1], parent);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 
-	close(pipe_fd[1]);
 	if (pid < 0)
-	{
-		close(pipe_fd[0]);
-		ereport(WARNING, (errmsg("could not fork sluice-worker: %m")));
-		return false;
-	}
+		ereport(ERROR, (errmsg("could not fork sluice-worker: %m")));
+	close(pipe_fd[1]);
 	memset(child, 0, sizeof(*child));
 	child->pid = pid;
 	child->log_fd = pipe_fd[0];
 	child->started = GetCurrentTimestamp();
-	return true;
 }
 
 /*
@@ -139,21 +125,17 @@ relay_bytes(Child *child, const char *bytes, ssize_t count)
 {
 	for (ssize_t i = 0; i < count; i++)
 	{
-		if (bytes[i] == '\n')
+		bool		end = bytes[i] == '\n';
+
+		if (!child->line_cut && !end && child->line_bytes < CHILD_LINE_BYTES - 1)
+			child->line[child->line_bytes++] = bytes[i] == '\0' ? ' ' : bytes[i];
+		else if (!child->line_cut)
 		{
-			if (!child->line_cut)
-				relay_line(child);
-			child->line_cut = false;
-		}
-		else if (child->line_cut)
-			continue;
-		else if (child->line_bytes == CHILD_LINE_BYTES - 1)
-		{
-			child->line_cut = true;
+			child->line_cut = !end;
 			relay_line(child);
 		}
-		else if (bytes[i] != '\0')
-			child->line[child->line_bytes++] = bytes[i];
+		else
+			child->line_cut = !end;
 	}
 }
 
@@ -168,11 +150,9 @@ child_relay(Child *child)
 
 		if (count > 0)
 			relay_bytes(child, bytes, count);
-		else if (count < 0 && errno == EINTR)
-			continue;
-		else if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+		else if (count < 0 && errno == EAGAIN)
 			return;
-		else
+		else if (count == 0 || errno != EINTR)
 		{
 			/* It has closed its standard error; waiting on it would spin. */
 			close(child->log_fd);
@@ -182,37 +162,34 @@ child_relay(Child *child)
 }
 
 void
-child_stop(Child *child)
+child_stop(Child *child, int patience_ms)
 {
-	if (child->pid == 0 || child->asked_to_stop != 0)
-		return;
-	child->asked_to_stop = GetCurrentTimestamp();
-	kill(child->pid, SIGTERM);
-}
-
-void
-child_kill(Child *child)
-{
-	if (child->pid == 0 || child->killed)
-		return;
-	child->killed = true;
-	/* Not reaped yet, so the number is still its own and its group's. */
-	kill(-child->pid, SIGKILL);
-	kill(child->pid, SIGKILL);
+	if (child->asked_to_stop == 0)
+	{
+		child->asked_to_stop = GetCurrentTimestamp();
+		kill(child->pid, SIGTERM);
+	}
+	else if (!child->killed && TimestampDifferenceExceeds(child->asked_to_stop, GetCurrentTimestamp(), patience_ms))
+	{
+		ereport(WARNING, (errmsg("sluice-worker (PID %d) has not stopped within %d s and is killed",
+								 (int) child->pid, patience_ms / 1000)));
+		child->killed = true;
+		kill(-child->pid, SIGKILL);
+		kill(child->pid, SIGKILL);
+	}
 }
 
 bool
 child_reap(Child *child, int *status)
 {
-	siginfo_t	info;
+	siginfo_t	info = {0};
 
 	if (child->pid == 0)
 		return false;
-	info.si_pid = 0;
 	if (waitid(P_PID, child->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == 0)
 		return false;
 
-	/* What it forked must not write beside its successor. */
+	/* What it forked must not write beside its successor. Not reaped yet, so the group's number is its own. */
 	kill(-child->pid, SIGKILL);
 	*status = 0;
 	waitpid(child->pid, status, 0);

@@ -27,17 +27,14 @@ typedef struct Child
 	char		line[CHILD_LINE_BYTES];
 } Child;
 
-/* False (and a WARNING) if no process could be made. */
-extern bool child_start(Child *child, const char *path, const char *conninfo, int memory_mib);
+/* An ERROR if no process can be made: the supervisor ends and is started again. */
+extern void child_start(Child *child, const char *path, const char *conninfo, int memory_mib);
 
 /* Relays what is there through ereport, without waiting; at most 64 KiB a call. */
 extern void child_relay(Child *child);
 
-/* SIGTERM; a second call has no effect. */
-extern void child_stop(Child *child);
-
-/* SIGKILL for the child and what it forked. */
-extern void child_kill(Child *child);
+/* SIGTERM at the first call, SIGKILL (and a WARNING) at a call after patience_ms. */
+extern void child_stop(Child *child, int patience_ms);
 
 /* True if it has ended; then *status is as of waitpid() and the child is empty. */
 extern bool child_reap(Child *child, int *status);

@@ -9,7 +9,6 @@
  */
 #include "postgres.h"
 
-#include <signal.h>
 #include <sys/wait.h>
 
 #include "access/genam.h"
@@ -17,9 +16,7 @@
 #include "access/xact.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_database.h"
-#include "libpq/libpq.h"
 #include "miscadmin.h"
-#include "pgstat.h"
 #include "postmaster/bgworker.h"
 #include "postmaster/interrupt.h"
 #include "postmaster/postmaster.h"
@@ -28,7 +25,6 @@
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
-#include "utils/rel.h"
 #include "utils/timestamp.h"
 #include "utils/varlena.h"
 
@@ -50,7 +46,7 @@ typedef struct Supervisor
 	bool		present;		/* database and role are there */
 	TimestampTz start_at;		/* not before */
 	TimestampTz look_at;		/* next look at the catalogs */
-	char	   *running;		/* what the child was started with */
+	char		running[4096];	/* what the child was started with */
 	MemoryContext turn;			/* reset each turn */
 } Supervisor;
 
@@ -151,26 +147,6 @@ shared_name_exists(Oid catalog, AttrNumber column, const char *name)
 	return result;
 }
 
-/*
- * Database and (unless a conninfo names another) role exist. Asked here rather
- * than by trying: each failed login would be a line in the server's log, and
- * the role appears with CREATE EXTENSION.
- */
-static bool
-worker_can_login(MemoryContext turn)
-{
-	bool		result;
-
-	SetCurrentStatementStartTimestamp();
-	StartTransactionCommand();
-	result = shared_name_exists(DatabaseRelationId, Anum_pg_database_datname, sluice_database) &&
-		(sluice_worker_conninfo[0] != '\0' ||
-		 shared_name_exists(AuthIdRelationId, Anum_pg_authid_rolname, DEFAULT_ROLE));
-	CommitTransactionCommand();
-	MemoryContextSwitchTo(turn);
-	return result;
-}
-
 static void
 start_in(Supervisor *supervisor, int64 delay_ms)
 {
@@ -200,8 +176,7 @@ reap(Supervisor *supervisor)
 	{
 		delay_ms = (int64) sluice_restart_delay * ABSENT_FACTOR;
 		if (!supervisor->absent)
-			ereport(LOG, (errmsg("database \"%s\" has no extension sluice; sluice-worker waits for it",
-								 sluice_database)));
+			ereport(LOG, (errmsg("database \"%s\" has no extension sluice; the worker waits for it", sluice_database)));
 	}
 	else
 	{
@@ -221,35 +196,35 @@ reap(Supervisor *supervisor)
 }
 
 static void
-start_child(Supervisor *supervisor)
+start(Supervisor *supervisor)
 {
-	char	   *path = worker_path();
-
-	if (!child_start(&supervisor->child, path, worker_conninfo(), sluice_memory))
-	{
-		start_in(supervisor, (int64) sluice_restart_delay * ABSENT_FACTOR);
-		return;
-	}
-	if (supervisor->running != NULL)
-		pfree(supervisor->running);
-	supervisor->running = MemoryContextStrdup(TopMemoryContext, worker_settings());
+	child_start(&supervisor->child, worker_path(), worker_conninfo(), sluice_memory);
+	strlcpy(supervisor->running, worker_settings(), sizeof(supervisor->running));
 	/* While it only asks for the extension, a start is no news. */
 	ereport(supervisor->absent ? DEBUG1 : LOG,
 			(errmsg("sluice-worker started (PID %d)", (int) supervisor->child.pid)));
 }
 
+/*
+ * Do database and (unless a conninfo names another) role exist? Asked here
+ * rather than by trying: each failed login would be a line in the server's
+ * log, and the role appears with CREATE EXTENSION.
+ */
 static void
 look(Supervisor *supervisor)
 {
-	bool		present = worker_can_login(supervisor->turn);
+	bool		before = supervisor->present;
 
+	SetCurrentStatementStartTimestamp();
+	StartTransactionCommand();
+	supervisor->present = shared_name_exists(DatabaseRelationId, Anum_pg_database_datname, sluice_database) &&
+		(sluice_worker_conninfo[0] != '\0' ||
+		 shared_name_exists(AuthIdRelationId, Anum_pg_authid_rolname, DEFAULT_ROLE));
+	CommitTransactionCommand();
+	MemoryContextSwitchTo(supervisor->turn);
 	supervisor->look_at = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), TURN_MS);
-	if (present && !supervisor->present)
-	{
-		supervisor->failures = 0;
+	if (supervisor->present && !before)
 		start_in(supervisor, 0);
-	}
-	supervisor->present = present;
 }
 
 static void
@@ -262,31 +237,20 @@ reload(Supervisor *supervisor)
 	supervisor->failures = 0;
 	start_in(supervisor, 0);
 	if (supervisor->child.pid != 0 && strcmp(supervisor->running, worker_settings()) != 0)
-		child_stop(&supervisor->child);
+		child_stop(&supervisor->child, STOP_MS);
 }
 
 /* Brings what runs to what is wanted. */
 static void
 act(Supervisor *supervisor, bool wanted)
 {
-	Child	   *child = &supervisor->child;
-	TimestampTz now = GetCurrentTimestamp();
-
-	if (child->pid == 0)
+	if (supervisor->child.pid == 0)
 	{
-		if (wanted && now >= supervisor->start_at)
-			start_child(supervisor);
-		return;
+		if (wanted && GetCurrentTimestamp() >= supervisor->start_at)
+			start(supervisor);
 	}
-	if (!wanted)
-		child_stop(child);
-	if (child->asked_to_stop != 0 && !child->killed &&
-		TimestampDifferenceExceeds(child->asked_to_stop, now, STOP_MS))
-	{
-		ereport(WARNING, (errmsg("sluice-worker (PID %d) has not stopped within %d s and is killed",
-								 (int) child->pid, STOP_MS / 1000)));
-		child_kill(child);
-	}
+	else if (!wanted || supervisor->child.asked_to_stop != 0)
+		child_stop(&supervisor->child, STOP_MS);
 }
 
 /* Sleeps until a signal, a log line, or the next thing that is due. */
@@ -297,19 +261,15 @@ wait_for_event(Supervisor *supervisor)
 	TimestampTz until = supervisor->look_at;
 	int			events = WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH;
 
-	if (child->pid == 0)
-	{
-		if (supervisor->start_at > GetCurrentTimestamp())
-			until = Min(until, supervisor->start_at);
-	}
+	if (child->pid == 0 && supervisor->start_at > GetCurrentTimestamp())
+		until = Min(until, supervisor->start_at);
 	else if (child->asked_to_stop != 0 && !child->killed)
 		until = Min(until, TimestampTzPlusMilliseconds(child->asked_to_stop, STOP_MS + 1));
 	if (child->log_fd >= 0)
 		events |= WL_SOCKET_READABLE;
 
 	(void) WaitLatchOrSocket(MyLatch, events, child->log_fd >= 0 ? child->log_fd : PGINVALID_SOCKET,
-							 TimestampDifferenceMilliseconds(GetCurrentTimestamp(), until) + 1,
-							 sluice_wait_event());
+							 TimestampDifferenceMilliseconds(GetCurrentTimestamp(), until) + 1, PG_WAIT_EXTENSION);
 	ResetLatch(MyLatch);
 	CHECK_FOR_INTERRUPTS();
 }
