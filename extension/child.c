@@ -25,7 +25,8 @@ child_exec(const char *path, int log_fd, pid_t parent)
 {
 	char	   *argv[] = {"sluice-worker", "run", NULL};
 	sigset_t	none;
-	int		
+	int			fd = open("/dev/null", O_RDONLY);
+
 	setpgid(0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
