@@ -28,6 +28,7 @@ typedef struct Options {
 typedef struct Children {
     pid_t pids[CHILDREN_MAX];
     int count;
+    int crashed; /* how many died by a signal that nobody meant */
 } Children;
 
 static volatile sig_atomic_t stopping;
@@ -210,8 +211,13 @@ static void capture_loop(const Options *options)
 static void children_reap(Children *children, pid_t *capture)
 {
     pid_t pid;
+    int status;
 
-    while ((pid = waitpid(-1, NULL, WNOHANG)) > 0) {
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        bool meant = !WIFSIGNALED(status) || WTERMSIG(status) == SIGTERM || WTERMSIG(status) == SIGKILL;
+        if (!meant)
+            fprintf(stderr, "mssql-sim: process %d died by signal %d\n", (int)pid, WTERMSIG(status));
+        children->crashed += !meant;
         if (pid == *capture)
             *capture = 0;
         for (int i = 0; i < children->count; i++)
@@ -267,7 +273,8 @@ static void children_stop(Children *children, pid_t capture)
     }
 }
 
-static void serve_loop(const Options *options, int listener)
+/* Returns how many processes crashed. */
+static int serve_loop(const Options *options, int listener)
 {
     static Children children;
     struct pollfd poller = { .fd = listener, .events = POLLIN };
@@ -296,6 +303,7 @@ static void serve_loop(const Options *options, int listener)
     }
     close(listener);
     children_stop(&children, capture);
+    return children.crashed;
 }
 
 int main(int argc, char **argv)
@@ -329,9 +337,9 @@ int main(int argc, char **argv)
         fprintf(stderr, "mssql-sim: cannot write \"%s\": %s\n", options.ready_file, strerror(errno));
         return 1;
     }
-    serve_loop(&options, listener);
+    int crashed = serve_loop(&options, listener);
     if (options.ready_file)
         unlink(options.ready_file);
     SSL_CTX_free(options.serve.tls);
-    return 0;
+    return crashed ? 3 : 0;
 }
