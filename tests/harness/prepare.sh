@@ -45,12 +45,11 @@ python_prepare() {
     fi
 }
 
-work_prepare() {
+# Tests, sources and what was built, into $work, owned by whoever runs them.
+work_copy() {
     local parts=() part
-    work=$(mktemp -d "${TMPDIR:-/tmp}/sluice.XXXXXX") || return 1
-    trap '[ "${KEEP:-}" = 1 ] || rm -rf "$work"' EXIT
+    mkdir -p "$work/build" "$work/tmp" || return 1
     tar -c --exclude=.git --exclude="./${build##*/}" --exclude=build --exclude=__pycache__ . | tar -x -C "$work" || return 1
-    mkdir -p "$work/build" "$work/tmp"
     for part in stage unit asan/unit asan/sluice-worker test/sluice-worker sluice-worker mssql-sim mssql/type_test bench; do
         [ ! -e "$build/$part" ] || parts+=("$part")
     done
@@ -60,6 +59,12 @@ work_prepare() {
         chown -R "$server_user" "$work"
     fi
     chmod 755 "$work"
+}
+
+work_prepare() {
+    work=$(mktemp -d "${TMPDIR:-/tmp}/sluice.XXXXXX") || return 1
+    trap '[ "${KEEP:-}" = 1 ] || rm -rf "$work"' EXIT
+    work_copy
 }
 
 prepare() {

@@ -1,0 +1,173 @@
+"""The demo: from nothing to landed rows, and what to do next. Started by tests/harness/demo.
+
+    demo.py start DIR DATASET PORT | psql DIR | stop DIR | workload DIR
+
+DIR/demo.json holds what the other commands need; DIR/lake is the target.
+"""
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "e2e")]
+
+from cluster import ROOT, Cluster, pid_alive, wait_until  # noqa: E402
+
+SOURCE = "shop"
+WAIT_S = 120
+
+
+class Demo:
+    def __init__(self, dir):
+        self.dir = pathlib.Path(dir)
+        self.file = self.dir / "demo.json"
+        self.state = json.loads(self.file.read_text()) if self.file.exists() else {}
+
+    def save(self, **more):
+        self.state.update(more)
+        new = self.file.with_suffix(".new")
+        new.write_text(json.dumps(self.state, indent=1) + "\n")
+        new.rename(self.file)
+
+    def cluster(self):
+        settings = {"sluice.supervise": "on", "sluice.worker_path": self.dir / "build" / "sluice-worker"}
+        return Cluster(self.dir / "pg", port=self.state["port"], database="demo", settings=settings)
+
+
+# ---- start -------------------------------------------------------------------
+def say(text):
+    print(f"[{time.monotonic() - BEGAN:5.1f} s] {text}", flush=True)
+
+
+def sql_of(text):
+    return "'" + str(text).replace("'", "''") + "'"
+
+
+def start(dir, dataset, port):
+    from simulator import Simulator
+    demo = Demo(dir)
+    demo.state["port"] = int(port)
+    cluster = demo.cluster()
+    demo.save(port=cluster.port, dataset=dataset, socket=str(cluster.socket_dir))
+    cluster.start()
+    cluster.psql("CREATE EXTENSION sluice")
+    say(f"PostgreSQL runs on port {cluster.port} with the extension sluice and its supervisor")
+
+    simulator = Simulator(cluster, demo.dir / "mssql").start()
+    demo.save(simulator=simulator.process.pid, simulator_port=simulator.port)
+    data = __import__("dataset_flights" if dataset == "flights" else "dataset_inventory")
+    data.create(simulator, say)
+    if hasattr(data, "workload"):
+        with (demo.dir / "workload.log").open("wb") as log:
+            workload = subprocess.Popen([sys.executable, __file__, "workload", dir], stdin=subprocess.DEVNULL, stdout=log,
+                                        stderr=log, start_new_session=True)
+        demo.save(workload=workload.pid)
+        say("a small workload writes to it")
+
+    register(demo, cluster, simulator, data)
+    wait_landed(demo, cluster, data)
+    show(demo, cluster, data)
+    if hasattr(data, "compare"):
+        data.compare(landed(demo), say)
+    farewell(demo, cluster)
+
+
+def register(demo, cluster, simulator, data):
+    lake = demo.dir / "lake"
+    lake.mkdir(exist_ok=True)
+    password = demo.dir / "sa.password"
+    password.touch(mode=0o600)
+    password.write_text(simulator.password + "\n")
+    options = {"host": simulator.host, "port": simulator.port, "database": data.DATABASE, "user": simulator.login,
+               "password_file": str(password)}
+    steps = [
+        f"SELECT sluice.add_source('{SOURCE}', 'sqlserver', {sql_of(json.dumps(options))})",
+        f"SELECT sluice.add_target('lake', 'file', {sql_of(json.dumps({'path': str(lake)}))})",
+        f"CALL sluice.refresh('{SOURCE}')",
+        f"SELECT * FROM sluice.add_tables('{SOURCE}', '%', 'lake', '{{\"max_file_age\": 1}}')",
+    ]
+    for step in steps:
+        say(step.replace(str(password), ".../sa.password"))
+        cluster.psql(step)
+
+
+def wait_landed(demo, cluster, data):
+    def ready():
+        states = cluster.psql("SELECT state FROM sluice.table_status").split()
+        return len(states) >= data.TABLES and not set(states) & {"registered"} and data.enough(landed(demo))
+    try:
+        wait_until(ready, getattr(data, "WAIT_S", WAIT_S), "rows have landed", 0.5)
+    except AssertionError:
+        print(cluster.psql("SELECT * FROM sluice.table_status; SELECT * FROM sluice.event ORDER BY 1 DESC LIMIT 20"))
+        print(cluster.log()[-3000:])
+        raise
+    say(f"rows have landed in {demo.dir / 'lake'}")
+
+
+def landed(demo):
+    from reader import FolderStore, Landed
+    return Landed(FolderStore(demo.dir / "lake"), SOURCE)
+
+
+def show(demo, cluster, data):
+    print("\n=# SELECT * FROM sluice.status;")
+    subprocess.run([cluster.bindir / "psql", "-X", "-P", "pager=off", "-x", "-d", cluster.conninfo(), "-c",
+                    "SELECT * FROM sluice.status"], check=True)
+    print("What landed, read by Python from the files alone:")
+    lake = landed(demo)
+    for table in lake.tables():
+        files = lake.of(table)
+        rows = sum(len(file.rows) for file in files)
+        print(f"  {table}: {rows} rows in {len(files)} files, {sum(file.bytes for file in files)} bytes")
+    for file in [f for f in lake.files if f.kind == "cdc"][:1] or lake.files[:1]:
+        print(f"\n{file.key}")
+        for row in file.rows[:3]:
+            print("  " + json.dumps(row, default=str, ensure_ascii=False)[:400])
+    print(flush=True)
+
+
+def farewell(demo, cluster):
+    again = f" DEMO_DIR={demo.dir}"
+    say("done")
+    print(f"""
+  make demo-psql{again}     psql on the demo (or: psql "{cluster.conninfo()}")
+  make demo-stop{again}     stops everything and removes {demo.dir}
+
+  The simulator listens on 127.0.0.1:{demo.state['simulator_port']}, login sa, password Sim-pass-1.""", flush=True)
+
+
+# ---- the other commands ------------------------------------------------------
+def workload(dir):
+    """Writes until it is killed or the simulator is gone."""
+    from simulator import Simulator
+    demo = Demo(dir)
+    simulator = Simulator(demo.cluster(), demo.dir / "mssql", port=demo.state["simulator_port"])
+    data = __import__("dataset_inventory")
+    data.workload(simulator)
+
+
+def psql(dir):
+    cluster = Demo(dir).cluster()
+    os.execv(cluster.bindir / "psql", ["psql", "-X", "-P", "pager=off", "-d", cluster.conninfo()])
+
+
+def stop(dir):
+    demo = Demo(dir)
+    for name in ("workload", "simulator"):
+        pid = demo.state.get(name)
+        if pid and pid_alive(pid) and str(demo.dir) in pathlib.Path(f"/proc/{pid}/cmdline").read_text():
+            os.killpg(pid, signal.SIGTERM)
+            wait_until(lambda: not pid_alive(pid), 15, f"{name} has ended")
+    demo.cluster().close()
+    shutil.rmtree(demo.dir)
+    print(f"stopped; {demo.dir} is gone")
+
+
+BEGAN = time.monotonic()
+if __name__ == "__main__":
+    {"start": start, "workload": workload, "psql": psql, "stop": stop}[sys.argv[1]](*sys.argv[2:])
