@@ -1,4 +1,8 @@
-"""What all end-to-end tests share: the harness on the path, and a folder that servers may use."""
+"""What all end-to-end tests share: the harness on the path, a folder that servers may use, the servers themselves.
+
+The simulator has a PostgreSQL of its own, so that a test may kill sluice's. `cluster` is shared: each test has its own databases.
+"""
+import itertools
 import pathlib
 import shutil
 import sys
@@ -7,12 +11,100 @@ import tempfile
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "harness"))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+
+from cluster import Cluster  # noqa: E402
+from simulator import Simulator  # noqa: E402
+from stack import QUICK_SIMULATOR, Stack  # noqa: E402
+
+names = itertools.count(1)
+
+
+def make_folder():
+    path = pathlib.Path(tempfile.mkdtemp(prefix="sluice-e2e-"))
+    path.chmod(0o755)
+    return path
 
 
 @pytest.fixture(scope="module")
 def workdir():
     """A folder of this test module under TMPDIR, open for the servers' OS user; removed at the end."""
-    path = pathlib.Path(tempfile.mkdtemp(prefix="sluice-e2e-"))
-    path.chmod(0o755)
+    path = make_folder()
     yield path
     shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def session_folder():
+    path = make_folder()
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def backing(session_folder):
+    """The PostgreSQL behind simulators."""
+    with Cluster(session_folder / "backing", preload=False, settings={"synchronous_commit": "off"}) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def simulator(backing):
+    with Simulator(backing) as made:
+        quicken(made)
+        yield made
+
+
+def quicken(simulator):
+    for name, value in QUICK_SIMULATOR.items():
+        simulator.exec_sql(f"EXEC sluice_sim.set_option '{name}', {value}")
+
+
+@pytest.fixture(scope="session")
+def cluster(session_folder):
+    """sluice's PostgreSQL, without supervisor: tests start their workers."""
+    with Cluster(session_folder / "sluice") as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def s3(session_folder):
+    from s3server import S3Server
+    with S3Server(session_folder / "s3") as server:
+        yield server
+
+
+@pytest.fixture
+def make_stack(cluster, simulator, workdir):
+    """make_stack(**more of Stack) -> Stack; no worker of it is left at the end of the test."""
+    made = []
+
+    def build(name=None, cluster=cluster, simulator=simulator, **more):
+        simulator.fault("")
+        stack = Stack(cluster, simulator, workdir, name or f"src{next(names)}", **more)
+        made.append(stack)
+        return stack
+
+    yield build
+    simulator.fault("")
+    for stack in made:
+        stack.close()
+
+
+@pytest.fixture
+def stack(make_stack):
+    return make_stack()
+
+
+@pytest.fixture
+def make_bucket(s3):
+    """make_bucket() -> Bucket of its own."""
+    from stack import Bucket
+
+    def build():
+        client = s3.client()
+        name = f"bucket-{next(names)}"
+        client.create_bucket(Bucket=name)
+        return Bucket(client, s3.endpoint, name, s3.access_key, s3.secret_key, s3.region)
+
+    return build

@@ -1,0 +1,248 @@
+"""One sluice under test: a database with the extension, a source database in the simulator, a target, a worker process.
+
+    stack = Stack(cluster, simulator, folder, "erp")          # or target=bucket (a Bucket)
+    stack.tsql("CREATE TABLE dbo.item (...)"); stack.enable_cdc("dbo.item")
+    stack.register(); stack.add_table("dbo.item"); stack.start()
+    stack.wait_state("dbo.item"); stack.wait_uploaded("dbo.item")
+    stack.check(); rows = stack.landed().fold("dbo.item", ["id"])
+
+The worker is started here and not by the supervisor, so that a test can give it an environment (crash points) and kill it.
+Every wait is for a state, with a limit; nothing waits for a clock. stop() leaves no process.
+"""
+import json
+import os
+import pathlib
+import resource
+import signal
+import subprocess
+import time
+
+import psycopg
+
+from cluster import children_of, default_worker, pid_alive, wait_until
+from reader import FolderStore, BucketStore, Landed
+
+# Everything that would make a test wait is short here; what each means: _sluice.option.
+QUICK = {"poll_interval_ms": 100, "idle_ms": 100, "retry_base_seconds": 0.1, "retry_cap_seconds": 1}
+QUICK_SIMULATOR = {"capture_interval_ms": 50, "idle_interval_ms": 200}
+QUICK_TABLE = {"max_file_age": 0.5}
+PASSWORD_ENV = "SLUICE_TEST_PASSWORD"
+
+
+class Bucket:
+    """A bucket of a local S3 server: endpoint, names and keys."""
+
+    def __init__(self, client, endpoint, name, access_key, secret_key, region="us-east-1"):
+        self.client = client
+        self.endpoint = endpoint
+        self.name = name
+        self.access_key = access_key
+        self.secret_key = secret_key
+        self.region = region
+
+    def options(self):
+        return {"bucket": self.name, "endpoint": self.endpoint, "region": self.region, "path_style": True,
+                "access_key_env": "SLUICE_TEST_ACCESS_KEY", "secret_key_env": "SLUICE_TEST_SECRET_KEY"}
+
+    def environment(self):
+        return {"SLUICE_TEST_ACCESS_KEY": self.access_key, "SLUICE_TEST_SECRET_KEY": self.secret_key}
+
+
+class Stack:
+    def __init__(self, cluster, simulator, folder, name, target=None, prefix="lake", database=None):
+        self.cluster = cluster
+        self.simulator = simulator
+        self.name = name
+        self.prefix = prefix
+        self.database = database or f"sluice_{name}"
+        self.bucket = target
+        self.folder = pathlib.Path(folder) / name
+        self.folder.mkdir(parents=True)
+        self.target_folder = self.folder / "target"
+        self.target_folder.mkdir()
+        self.log_file = self.folder / "worker.log"
+        self.environment = {}
+        self.settings = dict(QUICK)
+        self.workers = []
+        cluster.psql(f'CREATE DATABASE "{self.database}"', database="postgres")
+        self.sql("CREATE EXTENSION sluice")
+        for setting, value in self.settings.items():
+            self.set(setting, value)
+        simulator.exec_sql(f"CREATE DATABASE {name}")
+        simulator.exec_sql("EXEC sys.sp_cdc_enable_db", database=name)
+
+    # ---- the source -----------------------------------------------------------
+    def tsql(self, text, connection=None):
+        return self.simulator.exec_sql(text, database=self.name, connection=connection)
+
+    def enable_cdc(self, table, **more):
+        schema, name = table.split(".")
+        extra = "".join(f", @{key} = {value if isinstance(value, int) else repr(value)}" for key, value in more.items())
+        self.tsql(f"EXEC sys.sp_cdc_enable_table @source_schema = N'{schema}', @source_name = N'{name}', @role_name = NULL{extra}")
+
+    # ---- the registry ---------------------------------------------------------
+    def sql(self, text, *parameters, user="postgres"):
+        """Runs one statement (or several without parameters); rows of the last one, [] where it gives none."""
+        with psycopg.connect(self.cluster.conninfo(self.database, user), autocommit=True) as connection:
+            cursor = connection.execute(text, parameters or None)
+            while cursor.nextset():
+                pass
+            return cursor.fetchall() if cursor.description else []
+
+    def one(self, text, *parameters):
+        rows = self.sql(text, *parameters)
+        return rows[0][0] if rows else None
+
+    def error(self, text, *parameters, user="postgres"):
+        """(SQLSTATE, message, hint) of a statement that must fail."""
+        try:
+            self.sql(text, *parameters, user=user)
+        except psycopg.Error as error:
+            return error.sqlstate, error.diag.message_primary, error.diag.message_hint
+        raise AssertionError(f"no error from: {text}")
+
+    def set(self, name, value):
+        self.sql("INSERT INTO _sluice.setting VALUES (%s, %s) ON CONFLICT (name) DO UPDATE SET value = excluded.value", name, str(value))
+
+    def source_options(self, **more):
+        return {"host": self.simulator.host, "port": self.simulator.port, "database": self.name, "user": self.simulator.login,
+                "password_env": PASSWORD_ENV, **more}
+
+    def add_source(self, name=None, **more):
+        self.sql("SELECT sluice.add_source(%s, 'sqlserver', %s::jsonb)", name or self.name, json.dumps(self.source_options(**more)))
+
+    def target_options(self):
+        if self.bucket:
+            return {**self.bucket.options(), "prefix": self.prefix}
+        return {"path": str(self.target_folder), "prefix": self.prefix}
+
+    def add_target(self, name="lake", **more):
+        self.sql("SELECT sluice.add_target(%s, %s, %s::jsonb)", name, "s3" if self.bucket else "file",
+                 json.dumps({**self.target_options(), **more}))
+
+    def register(self, **source_options):
+        self.add_source(**source_options)
+        self.add_target()
+
+    def table_name(self, table):
+        return f"{self.name}.{table}"
+
+    def add_table(self, table, **options):
+        self.sql("SELECT sluice.add_table(%s, 'lake', %s::jsonb)", self.table_name(table), json.dumps({**QUICK_TABLE, **options}))
+
+    # ---- the worker -----------------------------------------------------------
+    def start(self, file_limit=None, **environment):
+        """One more worker; environment: SLUICE_CRASH_AT and the like. Its pid is self.workers[-1].pid."""
+        env = {**os.environ, "SLUICE_CONNINFO": self.cluster.conninfo(self.database, "sluice_worker"),
+               PASSWORD_ENV: self.simulator.password, **self.environment, **environment}
+        if self.bucket:
+            env = {**self.bucket.environment(), **env}
+
+        def limit():
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (file_limit, resource.RLIM_INFINITY))
+
+        with self.log_file.open("ab") as log:
+            worker = subprocess.Popen([default_worker(), "run"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env, cwd="/",
+                                      preexec_fn=limit if file_limit is not None else None, restore_signals=False)
+        self.workers.append(worker)
+        return worker
+
+    def stop(self, number=signal.SIGTERM, timeout_s=20):
+        """Every worker ends; children too."""
+        for worker in self.workers:
+            children = children_of(worker.pid)
+            if worker.poll() is None:
+                worker.send_signal(number)
+            try:
+                worker.wait(timeout_s)
+            except subprocess.TimeoutExpired:
+                worker.kill()
+                worker.wait(5)
+                raise AssertionError(f"the worker did not stop within {timeout_s} s\n{self.log_tail()}") from None
+            wait_until(lambda: not any(pid_alive(pid) for pid in children), 10, "children of the worker are gone")
+        self.workers = []
+
+    def close(self):
+        for worker in self.workers:
+            if worker.poll() is None:
+                worker.kill()
+                worker.wait(5)
+        self.workers = []
+
+    def children(self):
+        """[(pid, 'poller'|'runner')] of all workers."""
+        found = []
+        for worker in self.workers:
+            for pid in children_of(worker.pid):
+                try:
+                    arguments = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+                    found.append((pid, arguments[1].decode()))
+                except (OSError, IndexError):
+                    pass
+        return found
+
+    def log(self):
+        return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
+
+    def log_tail(self, most=3000):
+        return self.log()[-most:]
+
+    # ---- waiting --------------------------------------------------------------
+    def status(self, table):
+        """The table's row of table_status as a dict."""
+        with psycopg.connect(self.cluster.conninfo(self.database), autocommit=True) as connection:
+            cursor = connection.execute('SELECT * FROM sluice.table_status WHERE "table" = %s', (self.table_name(table),))
+            row = cursor.fetchone()
+            return dict(zip([c.name for c in cursor.description], row)) if row else None
+
+    def wait(self, condition, what, timeout_s=60):
+        """condition() with the worker's log in the failure; an unreachable PostgreSQL counts as not yet."""
+        def reached():
+            try:
+                return condition()
+            except psycopg.OperationalError:
+                return None
+        try:
+            return wait_until(reached, timeout_s, what, 0.1)
+        except AssertionError as late:
+            raise AssertionError(f"{late}\n{self.why()}\n--- worker\n{self.log_tail()}") from None
+
+    def why(self):
+        try:
+            return "\n".join(f"{row}" for row in self.sql(
+                "SELECT * FROM sluice.table_status UNION ALL SELECT * FROM sluice.table_status WHERE false") +
+                self.sql("SELECT * FROM sluice.source_status") + self.sql("SELECT * FROM sluice.batch ORDER BY 1 DESC LIMIT 10"))
+        except psycopg.Error as error:
+            return str(error)
+
+    def wait_state(self, table, state="streaming", timeout_s=60):
+        return self.wait(lambda: (row := self.status(table)) and row["state"] == state and row, f"{table} is {state}", timeout_s)
+
+    def wait_uploaded(self, *tables, timeout_s=60):
+        """All that was committed at the source before the call has landed."""
+        for table in tables:
+            self.sql("SELECT sluice.wait_for(%s, 'uploaded', timeout => %s)", self.table_name(table), f"{timeout_s} s")
+
+    # ---- what landed ----------------------------------------------------------
+    def store(self):
+        if self.bucket:
+            return BucketStore(self.bucket.client, self.bucket.name, self.prefix)
+        return FolderStore(self.target_folder, self.prefix)
+
+    def landed(self):
+        return Landed(self.store(), self.name)
+
+    def problems(self, landed=None, keys=None, at_rest=True):
+        landed = landed or self.landed()
+        files = self.sql("SELECT key, rows, bytes, state FROM sluice.file")
+        orphans = {key for key, _, _, state in files if state == "orphan"}
+        return (landed.problems(keys, at_rest, orphans) +
+                (landed.ledger_problems([(key, rows, size) for key, rows, size, state in files if state != "orphan"]) if at_rest else []))
+
+    def check(self, keys=None):
+        """The promises of reader.py and the ledger's agreement with them; returns what landed. Call at rest."""
+        landed = self.landed()
+        problems = self.problems(landed, keys)
+        assert not problems, "\n".join(problems[:20])
+        return landed

@@ -1,0 +1,218 @@
+"""Values of SQL Server types: made up from a seed, written as T-SQL, and compared with what landed.
+
+A table is described once, as a list of Column(name, type, kind); from that come its CREATE TABLE, rows that depend only on
+(key, version), the SELECT that fetches every value without loss, and the comparison. What pymssql would round (100 ns, offsets,
+sql_variant, CLR types) is fetched as text or bytes made by the server.
+"""
+import base64
+import dataclasses
+import datetime
+import math
+import random
+import struct
+import uuid
+
+LETTERS = "abcdefghijklmnopqrstuvwxyzäöüßéñ€ 'ABC\"\\/\t"
+WIDE = LETTERS + "日本語Ωж😀𝄞"
+
+
+@dataclasses.dataclass(frozen=True)
+class Column:
+    name: str
+    type: str
+    kind: str
+    null: bool = True
+    lob: bool = False
+
+
+MIXED = [
+    Column("id", "bigint", "int", null=False), Column("part", "smallint", "int", null=False), Column("c_tiny", "tinyint", "int"),
+    Column("c_bit", "bit", "bool"), Column("c_int", "int", "int"), Column("c_decimal", "decimal(38,10)", "decimal10"),
+    Column("c_money", "money", "decimal4"), Column("c_float", "float", "float"), Column("c_real", "real", "real"),
+    Column("c_date", "date", "date"), Column("c_time", "time(7)", "time"), Column("c_datetime", "datetime", "datetime"),
+    Column("c_datetime2", "datetime2(7)", "datetime2"), Column("c_offset", "datetimeoffset(7)", "datetimeoffset"),
+    Column("c_nchar", "nchar(6)", "nchar6"), Column("c_varchar", "varchar(60)", "varchar"), Column("c_nvarchar", "nvarchar(80)", "nvarchar"),
+    Column("c_max", "nvarchar(max)", "nvarchar", lob=True), Column("c_binary", "varbinary(40)", "binary"), Column("c_uuid", "uniqueidentifier", "uuid"),
+]
+MIXED_KEY = ["id", "part"]
+
+
+def create_table(table, columns, key):
+    lines = [f"{c.name} {c.type} {'NULL' if c.null else 'NOT NULL'}" for c in columns]
+    if key:
+        lines.append(f"CONSTRAINT pk_{table.split('.')[-1]} PRIMARY KEY CLUSTERED ({', '.join(key)})")
+    return f"CREATE TABLE {table} ({', '.join(lines)})"
+
+
+# ---- made-up values, as T-SQL literals --------------------------------------------
+def quote(text, wide=True):
+    return ("N'" if wide else "'") + text.replace("'", "''") + "'"
+
+
+def text_of(rng, most, letters):
+    return "".join(rng.choices(letters, k=rng.randint(0, most)))
+
+
+def day_of(rng, first=datetime.date(1, 1, 1), last=datetime.date(9999, 12, 31)):
+    return datetime.date.fromordinal(rng.randint(first.toordinal(), last.toordinal())).isoformat()
+
+
+def clock_of(rng, digits):
+    text = f"{rng.randint(0, 23):02}:{rng.randint(0, 59):02}:{rng.randint(0, 59):02}"
+    return text + (f".{rng.randrange(10 ** digits):0{digits}}" if digits else "")
+
+
+def float_of(rng):
+    return rng.choice([0.0, 1.5, -2.25, rng.uniform(-1e6, 1e6), rng.uniform(-1, 1) * 10.0 ** rng.randint(-300, 300)])
+
+
+MAKERS = {
+    "bool": lambda r: str(r.randint(0, 1)),
+    "decimal10": lambda r: f"{'-' if r.random() < .5 else ''}{r.randrange(10 ** r.randint(1, 28))}.{r.randrange(10 ** 10):010}",
+    "decimal4": lambda r: f"{r.randint(-922337203685476, 922337203685476)}.{r.randrange(5000):04}",
+    "float": lambda r: f"{float_of(r):.17e}",
+    "real": lambda r: f"{struct.unpack('f', struct.pack('f', r.uniform(-1, 1) * 10.0 ** r.randint(-30, 37)))[0]:.9e}",
+    "date": lambda r: quote(day_of(r), False),
+    "time": lambda r: quote(clock_of(r, 7), False),
+    "datetime": lambda r: quote(day_of(r, datetime.date(1753, 1, 1)) + "T" + clock_of(r, 3), False),
+    "datetime2": lambda r: quote(day_of(r) + "T" + clock_of(r, 7), False),
+    "datetimeoffset": lambda r: quote(f"{day_of(r, datetime.date(2, 1, 1), datetime.date(9998, 12, 31))} {clock_of(r, 7)} "
+                                      f"{r.choice('+-')}{r.randint(0, 13):02}:{r.choice((0, 15, 30, 45)):02}", False),
+    "nchar6": lambda r: quote(text_of(r, 6, LETTERS.replace("\t", ""))),
+    "varchar": lambda r: quote(text_of(r, 40, LETTERS.replace("\t", "")), False),
+    "nvarchar": lambda r: quote(text_of(r, 38, WIDE)),
+    "binary": lambda r: "0x" + r.randbytes(r.randint(0, 40)).hex(),
+    "uuid": lambda r: quote(str(uuid.UUID(int=r.getrandbits(128))), False),
+}
+INTEGERS = {"tinyint": (0, 255), "smallint": (-2 ** 15, 2 ** 15 - 1), "int": (-2 ** 31, 2 ** 31 - 1), "bigint": (-2 ** 63, 2 ** 63 - 1)}
+
+
+def literal(column, rng):
+    if column.null and rng.random() < 0.12:
+        return "NULL"
+    if column.kind == "int":
+        low, high = INTEGERS[column.type]
+        return str(rng.choice((low, high, 0, rng.randint(low, high), rng.randint(low, high))))
+    if column.lob:
+        return quote(text_of(rng, 300 if rng.random() < 0.02 else 40, WIDE))
+    return MAKERS[column.kind](rng)
+
+
+def row_literals(columns, key, values, version):
+    """T-SQL literals of a row; `values` are the key's, the rest depends on them and the version."""
+    rng = random.Random(f"{values} {version}")
+    given = dict(zip(key, values))
+    return [str(given[c.name]) if c.name in given else literal(c, rng) for c in columns]
+
+
+def insert_statement(table, columns, key, rows):
+    """One INSERT of rows [(key values, version)]."""
+    body = ",\n".join("(" + ", ".join(row_literals(columns, key, values, version)) + ")" for values, version in rows)
+    return f"INSERT INTO {table} ({', '.join(c.name for c in columns)}) VALUES {body}"
+
+
+# ---- from the source, without loss ------------------------------------------------
+TEXTS = ("time", "datetime2", "datetimeoffset", "variant")
+BYTES = ("clr", "rowversion")
+
+
+def select_item(column):
+    if column.kind in TEXTS:
+        return f"CAST({column.name} AS nvarchar(400)) AS {column.name}"
+    if column.kind in BYTES:
+        return f"CAST({column.name} AS varbinary(8000)) AS {column.name}"
+    return column.name
+
+
+def source_rows(simulator, database, table, columns):
+    return simulator.query(f"SELECT {', '.join(select_item(c) for c in columns)} FROM {table}", database=database)
+
+
+# ---- comparison -------------------------------------------------------------------
+def decimal_text(value, scale):
+    return f"{value:.{scale}f}"
+
+
+def landed_decimal(value):
+    return format(value, "f") if not isinstance(value, (int, str)) else value if isinstance(value, str) else str(value)
+
+
+def iso_time(text, digits):
+    """'12:34:56.1' with exactly `digits` fractional digits."""
+    whole, _, fraction = text.partition(".")
+    return whole + ("." + fraction.ljust(digits, "0") if digits else "")
+
+
+def iso_stamp(text, digits):
+    day, _, clock = text.partition(" ")
+    return f"{day}T{iso_time(clock, digits)}"
+
+
+def iso_offset(text):
+    stamp, _, offset = text.rpartition(" ")
+    return iso_stamp(stamp, 7) + offset
+
+
+def same_float(code):
+    def same(landed, source):
+        if isinstance(landed, str):
+            return landed == ("NaN" if math.isnan(source) else "-Infinity" if source < 0 else "Infinity") and not math.isfinite(source)
+        return isinstance(landed, float | int) or hasattr(landed, "as_tuple") and struct.pack(code, float(landed)) == struct.pack(code, source)
+    return same
+
+
+def stamp_text(value, digits):
+    return value.strftime("%Y-%m-%dT%H:%M:%S").rjust(19, "0") + (f".{value.microsecond:06}"[:1 + digits] if digits else "")
+
+
+COMPARE = {
+    "int": lambda l, s: type(l) is int and l == s,
+    "bool": lambda l, s: type(l) is bool and l == bool(s),
+    "decimal10": lambda l, s: landed_decimal(l) == decimal_text(s, 10),
+    "decimal4": lambda l, s: landed_decimal(l) == decimal_text(s, 4),
+    "decimal0": lambda l, s: type(l) is int and l == s,
+    "float": same_float("<d"),
+    "real": same_float("<f"),
+    "date": lambda l, s: l == s.isoformat(),
+    "time": lambda l, s: l == iso_time(s, 7),
+    "datetime": lambda l, s: l == stamp_text(s, 3),
+    "smalldatetime": lambda l, s: l == stamp_text(s, 0),
+    "datetime2": lambda l, s: l == iso_stamp(s, 7),
+    "datetimeoffset": lambda l, s: l == iso_offset(s),
+    "nchar6": lambda l, s: l == s and len(s.encode("utf-16-le")) == 12,
+    "varchar": lambda l, s: type(l) is str and l == s,
+    "nvarchar": lambda l, s: type(l) is str and l == s,
+    "binary": lambda l, s: type(l) is str and base64.b64decode(l, validate=True) == s,
+    "rowversion": lambda l, s: type(l) is str and base64.b64decode(l, validate=True) == s,
+    "clr": lambda l, s: type(l) is str and base64.b64decode(l, validate=True) == s,
+    "uuid": lambda l, s: type(l) is str and l.lower() == str(s).lower(),
+    "variant": lambda l, s: l == s,
+}
+
+
+def value_equal(column, landed, source):
+    if source is None or landed is None:
+        return source is None and landed is None
+    return COMPARE[column.kind](landed, source)
+
+
+def differences(columns, key, folded, rows, most=10):
+    """What a fold and the source's rows disagree in, as texts; [] = every value equal. folded: {key values: row}."""
+    names = [c.name for c in columns]
+    at = [names.index(name) for name in key]
+    found = []
+    seen = set()
+    for row in rows:
+        values = tuple(row[i] for i in at)
+        seen.add(values)
+        landed = folded.get(values)
+        if landed is None:
+            found.append(f"{values} is missing")
+        elif set(landed) != set(names):
+            found.append(f"{values}: columns {sorted(set(landed) ^ set(names))} on one side only")
+        else:
+            found += [f"{values} {c.name}: landed {landed[c.name]!r}, source {value!r}"
+                      for c, value in zip(columns, row) if not value_equal(c, landed[c.name], value)]
+        if len(found) >= most:
+            return found
+    return found + [f"{values} landed and is not in the source" for values in set(folded) - seen][:most]
