@@ -61,7 +61,8 @@ static int sink_done(void *context, uint64_t rows, bool has_count, bool more)
         return -1;
     release(answer, true);
     answer->held = true;
-    answer->held_status = (uint16_t)((has_count && !answer->failed ? DONE_COUNT : 0) | (answer->failed ? DONE_ERROR : 0));
+    answer->held_status =
+        (uint16_t)((has_count && !answer->failed ? DONE_COUNT : 0) | (answer->failed ? DONE_ERROR : 0));
     answer->held_command = answer->format.lengths && has_count ? COMMAND_SELECT : COMMAND_NONE;
     answer->held_rows = has_count && !answer->failed ? rows : 0;
     answer->failed = false;
@@ -88,7 +89,7 @@ static int sink_message(void *context, const SqlError *error, int line)
 static int sink_database(void *context, const char *old_name, const char *new_name)
 {
     Answer *answer = context;
-    SqlError info = { .number = 5701, .state = 1, .severity = 0 };
+    SqlError info = {.number = 5701, .state = 1, .severity = 0};
 
     if (gone(answer) != 0)
         return -1;
@@ -109,17 +110,22 @@ static int sink_poll(void *context)
 
 void answer_begin(Answer *answer, Connection *connection, bool rpc, bool null_bitmap)
 {
-    *answer = (Answer){ .connection = connection, .rpc = rpc };
+    *answer = (Answer){.connection = connection, .rpc = rpc};
     answer->format.null_bitmap = null_bitmap;
-    answer->sink = (ResultSink){ .context = answer, .columns = sink_columns, .row = sink_row, .done = sink_done,
-                                 .message = sink_message, .database = sink_database, .poll = sink_poll };
+    answer->sink = (ResultSink){.context = answer,
+                                .columns = sink_columns,
+                                .row = sink_row,
+                                .done = sink_done,
+                                .message = sink_message,
+                                .database = sink_database,
+                                .poll = sink_poll};
     connection->attention = false;
     net_begin(connection);
 }
 
 void answer_error(Answer *answer, int32_t number, int severity, const char *text)
 {
-    SqlError error = { .number = number, .state = 1, .severity = (uint8_t)severity };
+    SqlError error = {.number = number, .state = 1, .severity = (uint8_t)severity};
 
     snprintf(error.text, sizeof error.text, "%s", text);
     sink_message(answer, &error, 1);

@@ -16,12 +16,12 @@ typedef struct Answer {
     RowFormat format;
     ResultSink sink;
     bool rpc;
-    bool stopped;          /* the rest of the statement is dropped (attention, fault, broken) */
-    bool failed;           /* an error was told since the last DONE */
-    int32_t error_number;  /* the first one of the request, 0 if none */
-    uint64_t rows;         /* of the whole request */
-    uint64_t result_rows;  /* of the running result */
-    bool held;             /* a DONE waits for its "more" bit */
+    bool stopped;         /* the rest of the statement is dropped (attention, fault, broken) */
+    bool failed;          /* an error was told since the last DONE */
+    int32_t error_number; /* the first one of the request, 0 if none */
+    uint64_t rows;        /* of the whole request */
+    uint64_t result_rows; /* of the running result */
+    bool held;            /* a DONE waits for its "more" bit */
     uint16_t held_status;
     uint16_t held_command;
     uint64_t held_rows;

@@ -30,8 +30,8 @@ int fault_setup(void)
 static uint64_t identity_of(const struct stat *status)
 {
     uint64_t identity = 1469598103934665603u;
-    uint64_t parts[4] = { (uint64_t)status->st_ino, (uint64_t)status->st_mtim.tv_sec,
-                          (uint64_t)status->st_mtim.tv_nsec, (uint64_t)status->st_size };
+    uint64_t parts[4] = {(uint64_t)status->st_ino, (uint64_t)status->st_mtim.tv_sec, (uint64_t)status->st_mtim.tv_nsec,
+                         (uint64_t)status->st_size};
 
     for (int i = 0; i < 4; i++)
         identity = (identity ^ parts[i]) * 1099511628211u;
@@ -88,7 +88,7 @@ void fault_load(Fault *fault, const char *path, const char *statement_utf8)
     int64_t count = 1;
     struct stat status;
 
-    *fault = (Fault){ .path = path, .drop_after_bytes = -1, .stall_after_bytes = -1, .error_after_rows = -1 };
+    *fault = (Fault){.path = path, .drop_after_bytes = -1, .stall_after_bytes = -1, .error_after_rows = -1};
     if (!path || !shared)
         return;
     int fd = open(path, O_RDONLY | O_CLOEXEC);

@@ -56,14 +56,13 @@ void journal_login(const Connection *connection, const Login *login, int32_t ref
 {
     char line[LINE_MAX_BYTES], user[257], database[257], application[257], host[257];
     const char *encrypt = connection->encrypted ? "on" : connection->ssl ? "login" : "off";
-    int length = snprintf(line, sizeof line,
-                          "login spid=%d user=%s database=%s application=%s host=%s version=%08x packet_size=%zu "
-                          "encrypt=%s read_only=%d refused=%d\n",
-                          connection->spid, word(login->user, user, sizeof user),
-                          word(login->database, database, sizeof database),
-                          word(login->application, application, sizeof application),
-                          word(login->host, host, sizeof host), login->version, connection->packet_size, encrypt,
-                          login->read_only_intent, refused);
+    int length = snprintf(
+        line, sizeof line,
+        "login spid=%d user=%s database=%s application=%s host=%s version=%08x packet_size=%zu "
+        "encrypt=%s read_only=%d refused=%d\n",
+        connection->spid, word(login->user, user, sizeof user), word(login->database, database, sizeof database),
+        word(login->application, application, sizeof application), word(login->host, host, sizeof host), login->version,
+        connection->packet_size, encrypt, login->read_only_intent, refused);
 
     line_write(line, sizeof line, length);
 }
@@ -78,7 +77,8 @@ void journal_statement(const Connection *connection, const Login *login, const c
                           connection->spid, word(database, where, sizeof where),
                           word(login->application, application, sizeof application), login->read_only_intent, kind,
                           parameters, (unsigned long long)answer->rows, answer->error_number,
-                          (unsigned long long)(connection->bytes_sent + connection->used), (long long)us, shown(sql, text, sizeof text));
+                          (unsigned long long)(connection->bytes_sent + connection->used), (long long)us,
+                          shown(sql, text, sizeof text));
 
     line_write(line, sizeof line, length);
 }

@@ -6,7 +6,8 @@
  *   statement spid=51 database=erp application=sluice read_only=1 kind=batch parameters=0 rows=10 error=0 bytes=512
  *         us=345 sql=SELECT ...
  * (each on one line). Spaces in names become '_'; line ends in the statement become spaces; the statement is cut after
- * 200 characters. Passwords are never written. Lines are appended whole by one write, so many processes can share the file.
+ * 200 characters. Passwords are never written. Lines are appended whole by one write, so many processes can share the
+ * file.
  */
 #ifndef MSSQL_JOURNAL_H
 #define MSSQL_JOURNAL_H

@@ -3,8 +3,14 @@
 #include "token.h"
 #include <stdio.h>
 
-enum { OPTION_VERSION = 0, OPTION_ENCRYPTION = 1, OPTION_INSTANCE = 2, OPTION_THREAD = 3, OPTION_MARS = 4,
-       OPTION_END = 0xFF };
+enum {
+    OPTION_VERSION = 0,
+    OPTION_ENCRYPTION = 1,
+    OPTION_INSTANCE = 2,
+    OPTION_THREAD = 3,
+    OPTION_MARS = 4,
+    OPTION_END = 0xFF
+};
 enum { ENCRYPT_OFF = 0, ENCRYPT_ON = 1, ENCRYPT_NOT_SUPPORTED = 2, ENCRYPT_REQUIRED = 3 };
 enum { VERSION_7_3A = 0x730A0003, VERSION_7_4 = 0x74000004 };
 
@@ -31,14 +37,15 @@ static int server_encryption(Encryption ours, int client)
 static int prelogin_answer(Connection *connection, int encryption)
 {
     uint8_t answer[26 + 6 + 1 + 1 + 4 + 1];
-    static const struct { uint8_t option, length; } options[] = {
-        { OPTION_VERSION, 6 }, { OPTION_ENCRYPTION, 1 }, { OPTION_INSTANCE, 1 }, { OPTION_THREAD, 4 }, { OPTION_MARS, 1 }
-    };
+    static const struct {
+        uint8_t option, length;
+    } options[] = {
+        {OPTION_VERSION, 6}, {OPTION_ENCRYPTION, 1}, {OPTION_INSTANCE, 1}, {OPTION_THREAD, 4}, {OPTION_MARS, 1}};
     size_t at = 26;
 
     memset(answer, 0, sizeof answer);
     for (int i = 0; i < 5; i++) {
-        uint8_t entry[5] = { options[i].option, 0, (uint8_t)at, 0, options[i].length };
+        uint8_t entry[5] = {options[i].option, 0, (uint8_t)at, 0, options[i].length};
         memcpy(answer + 5 * i, entry, sizeof entry);
         at += options[i].length;
     }
@@ -58,7 +65,7 @@ static int login_text(const Bytes *message, size_t place, bool password, char *r
     const uint8_t *entry = message->data + place;
     size_t offset = (size_t)entry[0] | (size_t)entry[1] << 8, length = ((size_t)entry[2] | (size_t)entry[3] << 8) * 2;
     uint8_t clear[512];
-    Bytes utf8 = { 0 };
+    Bytes utf8 = {0};
 
     if (length > sizeof clear || (length > 0 && offset + length > message->length))
         return -1;
@@ -112,8 +119,8 @@ static int refuse(Connection *connection, const SqlError *error)
 
 static int welcome(Connection *connection, const Login *login, const char *database)
 {
-    SqlError info = { .number = 5701, .state = 2, .severity = 0 };
-    SqlError language = { .number = 5703, .state = 1, .severity = 0, .text = "Changed language setting to us_english." };
+    SqlError info = {.number = 5701, .state = 2, .severity = 0};
+    SqlError language = {.number = 5703, .state = 1, .severity = 0, .text = "Changed language setting to us_english."};
     char size[16], old_size[16];
     size_t packet_size = login->packet_size < PACKET_MIN   ? PACKET_LOGIN_SIZE
                          : login->packet_size > PACKET_MAX ? PACKET_MAX
@@ -139,7 +146,7 @@ static int welcome(Connection *connection, const Login *login, const char *datab
 
 static int login_read(Connection *connection, Encryption encryption, SSL_CTX *context, Login *login)
 {
-    Bytes message = { 0 };
+    Bytes message = {0};
     int type, result = net_read(connection, &type, &message);
 
     if (result == 0 && type == PACKET_PRELOGIN) {
@@ -161,21 +168,25 @@ static int login_read(Connection *connection, Encryption encryption, SSL_CTX *co
 int login_accept(Connection *connection, Encryption encryption, SSL_CTX *context, const char *conninfo, Login *login,
                  Session **ret, int32_t *refused)
 {
-    SqlError error = { 0 };
+    SqlError error = {0};
 
     memset(login, 0, sizeof *login);
     *refused = 0;
     if (login_read(connection, encryption, context, login) != 0)
         return -1;
-    LoginRequest request = { login->user, login->password, login->database, login->application, login->host,
-                             login->read_only_intent };
+    LoginRequest request = {login->user,        login->password, login->database,
+                            login->application, login->host,     login->read_only_intent};
     if (login->version < VERSION_7_3A) {
-        error = (SqlError){ .number = 17835, .state = 1, .severity = 20,
-                            .text = "The simulator speaks TDS 7.3 and 7.4 only; set the client's TDS version to 7.4." };
+        error = (SqlError){.number = 17835,
+                           .state = 1,
+                           .severity = 20,
+                           .text = "The simulator speaks TDS 7.3 and 7.4 only; set the client's TDS version to 7.4."};
     } else if (login->integrated) {
-        error = (SqlError){ .number = 18452, .state = 1, .severity = 14,
-                            .text = "Login failed. The login is from an untrusted domain and cannot be used with "
-                                    "Integrated authentication." };
+        error = (SqlError){.number = 18452,
+                           .state = 1,
+                           .severity = 14,
+                           .text = "Login failed. The login is from an untrusted domain and cannot be used with "
+                                   "Integrated authentication."};
     } else if (session_open(conninfo, &request, ret, &error) == 0) {
         if (login->version > VERSION_7_4)
             login->version = VERSION_7_4;

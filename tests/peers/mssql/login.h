@@ -11,7 +11,7 @@ typedef enum Encryption { ENCRYPTION_LOGIN = 0, ENCRYPTION_ON = 1, ENCRYPTION_OF
 
 typedef struct Login {
     char user[257], password[257], database[257], application[257], host[257]; /* UTF-8, cut at 256 bytes */
-    uint32_t version; /* 0x74000004: TDS 7.4 */
+    uint32_t version;                                                          /* 0x74000004: TDS 7.4 */
     uint32_t packet_size;
     bool read_only_intent; /* TypeFlags bit 5 */
     bool integrated;       /* SSPI asked for: refused */

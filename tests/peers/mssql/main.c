@@ -57,7 +57,8 @@ static void usage(FILE *out)
           "  --fault-file PATH          faults on demand, see README.md\n"
           "  --encrypt off|login|on     TLS: none, of the login only, of everything (off)\n"
           "  --tls-cert PATH --tls-key PATH   PEM files for login and on\n"
-          "  --capture-interval-ms N    pause between two scans of the capture job (200; 0 = no capture job)\n", out);
+          "  --capture-interval-ms N    pause between two scans of the capture job (200; 0 = no capture job)\n",
+          out);
 }
 
 static Encryption encryption_parse(const char *text)
@@ -85,33 +86,65 @@ static int number_parse(const char *name, const char *text, int most)
 
 static void options_parse(int argc, char **argv, Options *options)
 {
-    static const struct option table[] = {
-        { "conninfo", 1, NULL, 'c' }, { "address", 1, NULL, 'a' },    { "port", 1, NULL, 'p' },
-        { "login", 1, NULL, 'l' },    { "password", 1, NULL, 'w' },   { "ready-file", 1, NULL, 'r' },
-        { "log", 1, NULL, 'g' },      { "fault-file", 1, NULL, 'f' }, { "encrypt", 1, NULL, 'e' },
-        { "tls-cert", 1, NULL, 't' }, { "tls-key", 1, NULL, 'k' },    { "capture-interval-ms", 1, NULL, 'i' },
-        { "help", 0, NULL, 'h' },     { NULL, 0, NULL, 0 }
-    };
+    static const struct option table[] = {{"conninfo", 1, NULL, 'c'}, {"address", 1, NULL, 'a'},
+                                          {"port", 1, NULL, 'p'},     {"login", 1, NULL, 'l'},
+                                          {"password", 1, NULL, 'w'}, {"ready-file", 1, NULL, 'r'},
+                                          {"log", 1, NULL, 'g'},      {"fault-file", 1, NULL, 'f'},
+                                          {"encrypt", 1, NULL, 'e'},  {"tls-cert", 1, NULL, 't'},
+                                          {"tls-key", 1, NULL, 'k'},  {"capture-interval-ms", 1, NULL, 'i'},
+                                          {"help", 0, NULL, 'h'},     {NULL, 0, NULL, 0}};
     int option;
 
-    *options = (Options){ .serve = { .encryption = ENCRYPTION_OFF }, .address = "127.0.0.1", .login = "sa",
-                          .password = getenv("MSSQL_SIM_PASSWORD"), .port = 1433, .capture_interval_ms = 200 };
+    *options = (Options){.serve = {.encryption = ENCRYPTION_OFF},
+                         .address = "127.0.0.1",
+                         .login = "sa",
+                         .password = getenv("MSSQL_SIM_PASSWORD"),
+                         .port = 1433,
+                         .capture_interval_ms = 200};
     while ((option = getopt_long(argc, argv, "", table, NULL)) != -1) {
         switch (option) {
-        case 'c': options->serve.conninfo = optarg; break;
-        case 'a': options->address = optarg; break;
-        case 'p': options->port = number_parse("port", optarg, 65535); break;
-        case 'l': options->login = optarg; break;
-        case 'w': options->password = optarg; break;
-        case 'r': options->ready_file = optarg; break;
-        case 'g': options->log = optarg; break;
-        case 'f': options->serve.fault_file = optarg; break;
-        case 'e': options->serve.encryption = encryption_parse(optarg); break;
-        case 't': options->tls_cert = optarg; break;
-        case 'k': options->tls_key = optarg; break;
-        case 'i': options->capture_interval_ms = number_parse("capture-interval-ms", optarg, 3600000); break;
-        case 'h': usage(stdout); exit(0);
-        default: usage(stderr); exit(2);
+        case 'c':
+            options->serve.conninfo = optarg;
+            break;
+        case 'a':
+            options->address = optarg;
+            break;
+        case 'p':
+            options->port = number_parse("port", optarg, 65535);
+            break;
+        case 'l':
+            options->login = optarg;
+            break;
+        case 'w':
+            options->password = optarg;
+            break;
+        case 'r':
+            options->ready_file = optarg;
+            break;
+        case 'g':
+            options->log = optarg;
+            break;
+        case 'f':
+            options->serve.fault_file = optarg;
+            break;
+        case 'e':
+            options->serve.encryption = encryption_parse(optarg);
+            break;
+        case 't':
+            options->tls_cert = optarg;
+            break;
+        case 'k':
+            options->tls_key = optarg;
+            break;
+        case 'i':
+            options->capture_interval_ms = number_parse("capture-interval-ms", optarg, 3600000);
+            break;
+        case 'h':
+            usage(stdout);
+            exit(0);
+        default:
+            usage(stderr);
+            exit(2);
         }
     }
     if (!options->serve.conninfo || !options->password || optind < argc) {
@@ -141,7 +174,7 @@ static SSL_CTX *tls_context(const Options *options)
 /* Returns the listening socket; *port becomes the port that was chosen. */
 static int listen_open(const char *address, int *port)
 {
-    struct sockaddr_in name = { .sin_family = AF_INET, .sin_port = htons((uint16_t)*port) };
+    struct sockaddr_in name = {.sin_family = AF_INET, .sin_port = htons((uint16_t)*port)};
     socklen_t size = sizeof name;
     int on = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
@@ -186,7 +219,7 @@ static void signals_child(void)
 
 static void sleep_ms(int ms)
 {
-    struct timespec pause = { ms / 1000, (long)(ms % 1000) * 1000000 };
+    struct timespec pause = {ms / 1000, (long)(ms % 1000) * 1000000};
 
     nanosleep(&pause, NULL);
 }
@@ -277,7 +310,7 @@ static void children_stop(Children *children, pid_t capture)
 static int serve_loop(const Options *options, int listener)
 {
     static Children children;
-    struct pollfd poller = { .fd = listener, .events = POLLIN };
+    struct pollfd poller = {.fd = listener, .events = POLLIN};
     pid_t capture = capture_start(options, listener);
     uint16_t spid = FIRST_SPID;
     sigset_t blocked, open;
@@ -308,9 +341,9 @@ static int serve_loop(const Options *options, int listener)
 
 int main(int argc, char **argv)
 {
-    struct sigaction stop = { .sa_handler = on_stop }, child = { .sa_handler = on_child };
+    struct sigaction stop = {.sa_handler = on_stop}, child = {.sa_handler = on_child};
     Options options;
-    SqlError error = { 0 };
+    SqlError error = {0};
 
     options_parse(argc, argv, &options);
     options.serve.tls = tls_context(&options);

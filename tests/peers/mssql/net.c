@@ -73,7 +73,7 @@ static int transport_write(Connection *connection, const uint8_t *data, size_t l
 static int cut(Connection *connection)
 {
     if (connection->fault->reset) {
-        struct linger linger = { .l_onoff = 1, .l_linger = 0 };
+        struct linger linger = {.l_onoff = 1, .l_linger = 0};
         setsockopt(connection->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
     } else {
         shutdown(connection->fd, SHUT_RDWR);
@@ -87,7 +87,7 @@ static int cut(Connection *connection)
 static int stall(Connection *connection)
 {
     while (!fault_changed(connection->fault)) {
-        struct pollfd poller = { .fd = connection->fd, .events = POLLRDHUP };
+        struct pollfd poller = {.fd = connection->fd, .events = POLLRDHUP};
         if (poll(&poller, 1, STALL_LOOK_MS) > 0 && (poller.revents & (POLLRDHUP | POLLHUP | POLLERR)))
             return broken(connection);
     }
@@ -266,16 +266,25 @@ int net_read(Connection *connection, int *type, Bytes *message)
     return 0;
 }
 
+/* Under TLS a request may already be decrypted, or wait in the BIO where poll cannot see it. */
+static bool input_waits(Connection *connection)
+{
+    struct pollfd poller = {.fd = connection->fd, .events = POLLIN};
+
+    if (connection->encrypted && (SSL_pending(connection->ssl) > 0 || BIO_pending(SSL_get_rbio(connection->ssl)) > 0))
+        return true;
+    return poll(&poller, 1, 0) > 0;
+}
+
 int net_poll(Connection *connection)
 {
-    struct pollfd poller = { .fd = connection->fd, .events = POLLIN };
-    Bytes ignored = { 0 };
+    Bytes ignored = {0};
     bool last;
     int type, result = 0;
 
     if (connection->broken || packets_send(connection) != 0)
         return -1;
-    if (poll(&poller, 1, 0) <= 0)
+    if (!input_waits(connection))
         return 0;
     /* A client may send nothing but an attention before it has read the answer ([MS-TDS] 2.2.1.7). */
     if (packet_read(connection, &type, &last, &ignored) != 0)
@@ -297,8 +306,8 @@ static int handshake_send(Connection *connection)
 
     while ((length = BIO_read(bio, packet + PACKET_HEADER, sizeof packet - PACKET_HEADER)) > 0) {
         size_t total = (size_t)length + PACKET_HEADER;
-        uint8_t header[PACKET_HEADER] = { PACKET_PRELOGIN, BIO_pending(bio) > 0 ? 0 : 1, (uint8_t)(total >> 8),
-                                          (uint8_t)total, 0, 0, 0, 0 };
+        uint8_t header[PACKET_HEADER] = {
+            PACKET_PRELOGIN, BIO_pending(bio) > 0 ? 0 : 1, (uint8_t)(total >> 8), (uint8_t)total, 0, 0, 0, 0};
         memcpy(packet, header, sizeof header);
         if (socket_write(connection, packet, total) != 0)
             return -1;
@@ -308,7 +317,7 @@ static int handshake_send(Connection *connection)
 
 int net_tls_start(Connection *connection, SSL_CTX *context)
 {
-    Bytes flight = { 0 };
+    Bytes flight = {0};
     int result = 1;
 
     connection->ssl = SSL_new(context);
@@ -316,7 +325,8 @@ int net_tls_start(Connection *connection, SSL_CTX *context)
     SSL_set_accept_state(connection->ssl);
     while (result == 1) {
         int type, done = SSL_do_handshake(connection->ssl);
-        if (handshake_send(connection) != 0 || (done != 1 && SSL_get_error(connection->ssl, done) != SSL_ERROR_WANT_READ))
+        if (handshake_send(connection) != 0 ||
+            (done != 1 && SSL_get_error(connection->ssl, done) != SSL_ERROR_WANT_READ))
             result = broken(connection);
         else if (done == 1)
             result = 0;

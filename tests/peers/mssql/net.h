@@ -20,8 +20,14 @@
 #include <string.h>
 
 enum {
-    PACKET_BATCH = 1, PACKET_RPC = 3, PACKET_REPLY = 4, PACKET_ATTENTION = 6, PACKET_BULK = 7,
-    PACKET_TRANSACTION = 14, PACKET_LOGIN = 16, PACKET_PRELOGIN = 18
+    PACKET_BATCH = 1,
+    PACKET_RPC = 3,
+    PACKET_REPLY = 4,
+    PACKET_ATTENTION = 6,
+    PACKET_BULK = 7,
+    PACKET_TRANSACTION = 14,
+    PACKET_LOGIN = 16,
+    PACKET_PRELOGIN = 18
 };
 enum { PACKET_HEADER = 8, PACKET_MAX = 32767, PACKET_MIN = 512, PACKET_LOGIN_SIZE = 4096 };
 enum { MESSAGE_MAX = 256 * 1024 * 1024 }; /* a longer request ends the connection */
@@ -53,7 +59,8 @@ int net_read(Connection *connection, int *type, Bytes *message);
 void net_begin(Connection *connection);
 int net_put_split(Connection *connection, const void *data, size_t length);
 int net_end(Connection *connection);
-/* Sends what is gathered and sees whether an attention has come; -1 if broken, attention is in connection->attention. */
+/* Sends what is gathered and sees whether an attention has come; -1 if broken, attention is in connection->attention.
+ */
 int net_poll(Connection *connection);
 /* The packet size in force from the next message on. */
 void net_packet_size(Connection *connection, size_t size);

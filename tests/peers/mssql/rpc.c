@@ -8,7 +8,7 @@ enum { RPC_PARAMETERS_MAX = 2100 }; /* SQL Server's own limit */
 enum { PROC_EXECUTESQL = 10, PROC_PREPARE = 11, PROC_EXECUTE = 12, PROC_PREPEXEC = 13, PROC_UNPREPARE = 15 };
 
 typedef struct Call {
-    int procedure;  /* a ProcID, or 0 with name */
+    int procedure; /* a ProcID, or 0 with name */
     char name[520];
     Parameter *parameters;
     size_t *offsets;
@@ -16,9 +16,12 @@ typedef struct Call {
     Bytes arena; /* the values; pointers into it are set when all are read */
 } Call;
 
-static const struct { int id; const char *name; } procedures[] = {
-    { PROC_EXECUTESQL, "sp_executesql" }, { PROC_PREPARE, "sp_prepare" },       { PROC_EXECUTE, "sp_execute" },
-    { PROC_PREPEXEC, "sp_prepexec" },     { PROC_UNPREPARE, "sp_unprepare" },
+static const struct {
+    int id;
+    const char *name;
+} procedures[] = {
+    {PROC_EXECUTESQL, "sp_executesql"}, {PROC_PREPARE, "sp_prepare"},     {PROC_EXECUTE, "sp_execute"},
+    {PROC_PREPEXEC, "sp_prepexec"},     {PROC_UNPREPARE, "sp_unprepare"},
 };
 
 static void copy_text(const Bytes *from, char *ret, size_t size)
@@ -33,7 +36,7 @@ static void copy_text(const Bytes *from, char *ret, size_t size)
 static int read_name(Reader *reader, size_t units, char *ret, size_t size)
 {
     const uint8_t *utf16 = read_bytes(reader, units * 2);
-    Bytes utf8 = { 0 };
+    Bytes utf8 = {0};
 
     if (!utf16)
         return -1;
@@ -121,17 +124,21 @@ static int call_read(Reader *reader, Call *call)
 /* The text of a character parameter in UTF-8 (malloc'ed, NUL-terminated), or NULL if it is no text. */
 static char *parameter_text(const Call *call, int index)
 {
-    Bytes utf8 = { 0 };
+    Bytes utf8 = {0};
 
     if (index >= call->count)
         return NULL;
     const Parameter *parameter = &call->parameters[index];
     switch (parameter->type.type) {
-    case TYPE_NCHAR: case TYPE_NVARCHAR: case TYPE_NTEXT:
+    case TYPE_NCHAR:
+    case TYPE_NVARCHAR:
+    case TYPE_NTEXT:
         if (parameter->data)
             text_utf8_from_utf16(parameter->data, parameter->length, &utf8);
         break;
-    case TYPE_CHAR: case TYPE_VARCHAR: case TYPE_TEXT:
+    case TYPE_CHAR:
+    case TYPE_VARCHAR:
+    case TYPE_TEXT:
         if (parameter->data)
             text_utf8_from_1252(parameter->data, parameter->length, &utf8);
         break;
@@ -236,7 +243,7 @@ static int run_statement(Run *run, Call *call, int first, const char *statement,
 /* Any other procedure: EXEC name @p = @p, ...; the engine knows it or answers 2812. */
 static int run_named(Run *run, Call *call)
 {
-    Bytes sql = { 0 };
+    Bytes sql = {0};
     char part[300];
 
     bytes_append(&sql, "EXEC ", 5);
@@ -333,16 +340,17 @@ static int call_run(Run *run, Call *call)
 int rpc_run(Session *session, Prepared *prepared, const uint8_t *data, size_t length, Answer *answer, RpcTrace *trace,
             RpcStart start, void *context)
 {
-    Reader reader = { .data = data, .length = length };
-    Run run = { session, prepared, answer, trace, start, context };
+    Reader reader = {.data = data, .length = length};
+    Run run = {session, prepared, answer, trace, start, context};
     int result = 0;
 
     while (result == 0) {
-        Call call = { 0 };
+        Call call = {0};
         result = call_read(&reader, &call);
         if (result != 0)
-            answer_error(answer, 8009, 16, "The incoming tabular data stream (TDS) remote procedure call (RPC) protocol "
-                                           "stream is incorrect.");
+            answer_error(answer, 8009, 16,
+                         "The incoming tabular data stream (TDS) remote procedure call (RPC) protocol "
+                         "stream is incorrect.");
         else
             result = call_run(&run, &call);
         call_free(&call);

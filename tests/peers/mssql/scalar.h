@@ -14,7 +14,7 @@
 __extension__ typedef unsigned __int128 U128;
 
 enum { DAYS_MAX = 3652058, DAYS_1900 = 693595, DAYS_1753 = 639905 }; /* since 0001-01-01 */
-#define TICKS_PER_SECOND 10000000LL /* 100 ns */
+#define TICKS_PER_SECOND 10000000LL                                  /* 100 ns */
 #define TICKS_PER_DAY (86400 * TICKS_PER_SECOND)
 
 typedef enum ScalarKind { SCALAR_NUMBER, SCALAR_FLOAT, SCALAR_TIME, SCALAR_TEXT, SCALAR_BINARY } ScalarKind;
@@ -34,14 +34,16 @@ typedef struct Scalar {
 } Scalar;
 
 /* Fills *error and returns -1. */
-int type_error(SqlError *error, int32_t number, int state, const char *format, ...) __attribute__((format(printf, 4, 5)));
+int type_error(SqlError *error, int32_t number, int state, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 
 /* type_number.c */
 bool is_number(SqlType type); /* bit, integers, decimal, money */
 size_t decimal_bytes(uint8_t precision);
 int number_decode(const TypeInfo *type, const uint8_t *value, size_t length, Scalar *ret);
 int number_encode(const Scalar *scalar, const TypeInfo *from, const TypeInfo *to, Bytes *ret, SqlError *error);
-int number_parse(const TypeInfo *from, const TypeInfo *to, const char *text, size_t length, Scalar *ret, SqlError *error);
+int number_parse(const TypeInfo *from, const TypeInfo *to, const char *text, size_t length, Scalar *ret,
+                 SqlError *error);
 void number_format(const TypeInfo *type, const Scalar *scalar, Bytes *ret);
 int float_encode(const Scalar *scalar, const TypeInfo *to, Bytes *ret, SqlError *error);
 

@@ -37,7 +37,7 @@ static void statement_start(void *context, const char *statement)
 /* ALL_HEADERS ([MS-TDS] 2.2.5.3): its own total length first. What lies behind it is the request. */
 static int headers_skip(const Bytes *message, size_t *ret)
 {
-    Reader reader = { .data = message->data, .length = message->length };
+    Reader reader = {.data = message->data, .length = message->length};
     uint64_t total = read_number(&reader, 4);
 
     if (reader.bad || total < 4 || total > message->length)
@@ -49,8 +49,9 @@ static int headers_skip(const Bytes *message, size_t *ret)
 static int malformed(Client *client, Answer *answer)
 {
     answer_begin(answer, &client->connection, false, false);
-    answer_error(answer, 4014, 20, "A fatal error occurred while reading the input stream from the network. The session "
-                                   "will be terminated.");
+    answer_error(answer, 4014, 20,
+                 "A fatal error occurred while reading the input stream from the network. The session "
+                 "will be terminated.");
     answer_end(answer);
     return -1;
 }
@@ -70,7 +71,7 @@ static int finish(Client *client, Answer *answer, const char *kind, int paramete
 static int serve_batch(Client *client, const Bytes *message)
 {
     Answer answer;
-    Bytes sql = { 0 };
+    Bytes sql = {0};
     size_t at;
     int64_t started = now_us();
 
@@ -90,7 +91,7 @@ static int serve_batch(Client *client, const Bytes *message)
 static int serve_rpc(Client *client, const Bytes *message)
 {
     Answer answer;
-    RpcTrace trace = { 0 };
+    RpcTrace trace = {0};
     size_t at;
     int64_t started = now_us();
 
@@ -117,7 +118,7 @@ static int serve_transaction(Client *client, const Bytes *message)
 
     if (headers_skip(message, &at) != 0)
         return malformed(client, &answer);
-    Reader reader = { .data = message->data, .length = message->length, .at = at };
+    Reader reader = {.data = message->data, .length = message->length, .at = at};
     int kind = (int)read_number(&reader, 2);
     const char *sql = kind == TRANSACTION_BEGIN      ? "BEGIN TRANSACTION"
                       : kind == TRANSACTION_COMMIT   ? "COMMIT TRANSACTION"
@@ -130,7 +131,9 @@ static int serve_transaction(Client *client, const Bytes *message)
     int result = session_batch(client->session, sql, NULL, NULL, 0, &answer.sink);
     if (!answer.error_number && !answer.stopped) {
         uint64_t old = client->transactions, descriptor = kind == TRANSACTION_BEGIN ? ++client->transactions : 0;
-        int change = kind == TRANSACTION_BEGIN ? CHANGE_BEGIN : kind == TRANSACTION_COMMIT ? CHANGE_COMMIT : CHANGE_ROLLBACK;
+        int change = kind == TRANSACTION_BEGIN    ? CHANGE_BEGIN
+                     : kind == TRANSACTION_COMMIT ? CHANGE_COMMIT
+                                                  : CHANGE_ROLLBACK;
         token_change_bytes(&client->connection, change, &descriptor, descriptor ? 8 : 0, &old, descriptor ? 0 : 8);
     }
     if (finish(client, &answer, "transaction", 0, sql, started) != 0)
@@ -167,7 +170,7 @@ static int serve_message(Client *client, int type, const Bytes *message)
 void serve_client(const ServeOptions *options, int fd, uint16_t spid)
 {
     Client *client = calloc(1, sizeof *client);
-    Bytes message = { 0 };
+    Bytes message = {0};
     int32_t refused;
     int type, result;
 

@@ -1,11 +1,10 @@
 #include "text.h"
 
 /* 0x80..0x9F of code page 1252; the five holes map to the C1 control of the same number, as Windows does it. */
-static const uint16_t high_1252[32] = {
-    0x20AC, 0x0081, 0x201A, 0x0192, 0x201E, 0x2026, 0x2020, 0x2021, 0x02C6, 0x2030, 0x0160, 0x2039, 0x0152, 0x008D,
-    0x017D, 0x008F, 0x0090, 0x2018, 0x2019, 0x201C, 0x201D, 0x2022, 0x2013, 0x2014, 0x02DC, 0x2122, 0x0161, 0x203A,
-    0x0153, 0x009D, 0x017E, 0x0178
-};
+static const uint16_t high_1252[32] = {0x20AC, 0x0081, 0x201A, 0x0192, 0x201E, 0x2026, 0x2020, 0x2021,
+                                       0x02C6, 0x2030, 0x0160, 0x2039, 0x0152, 0x008D, 0x017D, 0x008F,
+                                       0x0090, 0x2018, 0x2019, 0x201C, 0x201D, 0x2022, 0x2013, 0x2014,
+                                       0x02DC, 0x2122, 0x0161, 0x203A, 0x0153, 0x009D, 0x017E, 0x0178};
 
 uint32_t text_next_utf8(const char **utf8, const char *end)
 {
@@ -13,7 +12,7 @@ uint32_t text_next_utf8(const char **utf8, const char *end)
     size_t left = (size_t)(end - *utf8);
     size_t need = p[0] < 0x80 ? 1 : p[0] < 0xC2 ? 0 : p[0] < 0xE0 ? 2 : p[0] < 0xF0 ? 3 : p[0] < 0xF5 ? 4 : 0;
     uint32_t code = need < 2 ? p[0] : p[0] & (0x7Fu >> need);
-    static const uint32_t smallest[5] = { 0, 0, 0x80, 0x800, 0x10000 };
+    static const uint32_t smallest[5] = {0, 0, 0x80, 0x800, 0x10000};
 
     for (size_t i = 1; i < need; i++) {
         if (i >= left || (p[i] & 0xC0) != 0x80) {
@@ -117,7 +116,7 @@ void text_1252_from_utf8(const char *utf8, size_t length, Bytes *ret)
     for (const char *end = utf8 + length; utf8 < end;) {
         uint32_t code = text_next_utf8(&utf8, end);
         /* SQL Server converts UTF-16 unit by unit: a surrogate pair becomes two question marks. */
-        uint8_t out[2] = { encode_1252(code), '?' };
+        uint8_t out[2] = {encode_1252(code), '?'};
         bytes_append(ret, out, code >= 0x10000 ? 2 : 1);
     }
 }

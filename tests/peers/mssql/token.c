@@ -14,7 +14,7 @@ static void put(Bytes *bytes, uint64_t number, size_t size)
 /* US_VARCHAR (size 2) or B_VARCHAR (size 1): the length counts UTF-16 units and is cut to what the field can say. */
 static void put_text(Bytes *bytes, const char *utf8, size_t size)
 {
-    Bytes utf16 = { 0 };
+    Bytes utf16 = {0};
     size_t most = size == 1 ? 255 : 65535;
 
     text_utf16_from_utf8(utf8, strlen(utf8), &utf16);
@@ -27,7 +27,7 @@ static void put_text(Bytes *bytes, const char *utf8, size_t size)
 /* A token whose length stands in two bytes behind its first byte. */
 static int send_sized(Connection *connection, uint8_t token, Bytes *body)
 {
-    uint8_t head[3] = { token, (uint8_t)body->length, (uint8_t)(body->length >> 8) };
+    uint8_t head[3] = {token, (uint8_t)body->length, (uint8_t)(body->length >> 8)};
     int result = net_put(connection, head, sizeof head);
 
     if (result == 0)
@@ -38,7 +38,7 @@ static int send_sized(Connection *connection, uint8_t token, Bytes *body)
 
 int token_columns(Connection *connection, RowFormat *format, const ResultColumn *columns, int count)
 {
-    Bytes bytes = { 0 };
+    Bytes bytes = {0};
 
     free(format->lengths);
     format->lengths = malloc((size_t)count + 1);
@@ -85,8 +85,7 @@ static uint8_t *row_room(Bytes *row, size_t more)
 }
 
 static const uint8_t null_sizes[] = {
-    [WIRE_BYTE] = 1, [WIRE_SHORT] = 2, [WIRE_LONG] = 4, [WIRE_POINTER] = 1, [WIRE_CHUNKED] = 8
-};
+    [WIRE_BYTE] = 1, [WIRE_SHORT] = 2, [WIRE_LONG] = 4, [WIRE_POINTER] = 1, [WIRE_CHUNKED] = 8};
 
 static void append_null(Bytes *row, WireLength form)
 {
@@ -183,7 +182,7 @@ int token_row(Connection *connection, RowFormat *format, const ResultValue *valu
 
 int token_done(Connection *connection, int token, uint16_t status, uint16_t command, uint64_t rows)
 {
-    uint8_t bytes[13] = { (uint8_t)token };
+    uint8_t bytes[13] = {(uint8_t)token};
 
     little(bytes + 1, status, 2);
     little(bytes + 3, command, 2);
@@ -193,7 +192,7 @@ int token_done(Connection *connection, int token, uint16_t status, uint16_t comm
 
 int token_message(Connection *connection, const SqlError *error, int line)
 {
-    Bytes body = { 0 };
+    Bytes body = {0};
 
     put(&body, (uint32_t)error->number, 4);
     put(&body, error->state, 1);
@@ -207,7 +206,7 @@ int token_message(Connection *connection, const SqlError *error, int line)
 
 int token_change_text(Connection *connection, int kind, const char *new_value, const char *old_value)
 {
-    Bytes body = { 0 };
+    Bytes body = {0};
 
     put(&body, (uint64_t)kind, 1);
     put_text(&body, new_value, 1);
@@ -215,10 +214,10 @@ int token_change_text(Connection *connection, int kind, const char *new_value, c
     return send_sized(connection, 0xE3, &body);
 }
 
-int token_change_bytes(Connection *connection, int kind, const void *new_value, size_t new_length, const void *old_value,
-                       size_t old_length)
+int token_change_bytes(Connection *connection, int kind, const void *new_value, size_t new_length,
+                       const void *old_value, size_t old_length)
 {
-    Bytes body = { 0 };
+    Bytes body = {0};
 
     put(&body, (uint64_t)kind, 1);
     put(&body, new_length, 1);
@@ -230,7 +229,7 @@ int token_change_bytes(Connection *connection, int kind, const void *new_value, 
 
 int token_login_ack(Connection *connection, uint32_t version)
 {
-    Bytes body = { 0 };
+    Bytes body = {0};
 
     put(&body, 1, 1); /* SQL_TSQL */
     for (int shift = 24; shift >= 0; shift -= 8)
@@ -242,7 +241,7 @@ int token_login_ack(Connection *connection, uint32_t version)
 
 int token_return_status(Connection *connection, int32_t status)
 {
-    uint8_t bytes[5] = { 0x79 };
+    uint8_t bytes[5] = {0x79};
 
     little(bytes + 1, (uint32_t)status, 4);
     return net_put(connection, bytes, sizeof bytes);
@@ -250,7 +249,7 @@ int token_return_status(Connection *connection, int32_t status)
 
 int token_return_int(Connection *connection, uint16_t ordinal, const char *name, int32_t value)
 {
-    Bytes bytes = { 0 };
+    Bytes bytes = {0};
 
     put(&bytes, 0xAC, 1);
     put(&bytes, ordinal, 2);

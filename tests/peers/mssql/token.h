@@ -12,8 +12,14 @@
 
 enum { DONE_MORE = 1, DONE_ERROR = 2, DONE_IN_TRANSACTION = 4, DONE_COUNT = 0x10, DONE_ATTENTION = 0x20 };
 enum { TOKEN_DONE = 0xFD, TOKEN_DONE_PROC = 0xFE, TOKEN_DONE_IN_PROC = 0xFF };
-enum { CHANGE_DATABASE = 1, CHANGE_PACKET_SIZE = 4, CHANGE_COLLATION = 7, CHANGE_BEGIN = 8, CHANGE_COMMIT = 9,
-       CHANGE_ROLLBACK = 10 };
+enum {
+    CHANGE_DATABASE = 1,
+    CHANGE_PACKET_SIZE = 4,
+    CHANGE_COLLATION = 7,
+    CHANGE_BEGIN = 8,
+    CHANGE_COMMIT = 9,
+    CHANGE_ROLLBACK = 10
+};
 
 #define SERVER_NAME "SIMULATOR"
 
@@ -33,8 +39,8 @@ int token_done(Connection *connection, int token, uint16_t status, uint16_t comm
 /* ERROR for a severity above 10, else INFO. */
 int token_message(Connection *connection, const SqlError *error, int line);
 int token_change_text(Connection *connection, int kind, const char *new_value, const char *old_value);
-int token_change_bytes(Connection *connection, int kind, const void *new_value, size_t new_length, const void *old_value,
-                       size_t old_length);
+int token_change_bytes(Connection *connection, int kind, const void *new_value, size_t new_length,
+                       const void *old_value, size_t old_length);
 int token_login_ack(Connection *connection, uint32_t version);
 int token_return_status(Connection *connection, int32_t status);
 /* A RETURNVALUE of type int (the handle of sp_prepexec and sp_prepare). */

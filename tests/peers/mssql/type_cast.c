@@ -15,16 +15,35 @@ static bool is_float(SqlType type)
 }
 
 /* The type token inside a sql_variant is the fixed one for types of one size ([MS-TDS] 2.2.5.5.4). */
-static const struct { uint8_t token; SqlType type; uint8_t properties; } variants[] = {
-    { 0x30, TYPE_TINYINT, 0 },    { 0x32, TYPE_BIT, 0 },        { 0x34, TYPE_SMALLINT, 0 },
-    { 0x38, TYPE_INT, 0 },        { 0x7F, TYPE_BIGINT, 0 },     { 0x3B, TYPE_REAL, 0 },
-    { 0x3E, TYPE_FLOAT, 0 },      { 0x3C, TYPE_MONEY, 0 },      { 0x7A, TYPE_SMALLMONEY, 0 },
-    { 0x3D, TYPE_DATETIME, 0 },   { 0x3A, TYPE_SMALLDATETIME, 0 }, { 0x24, TYPE_UNIQUEIDENTIFIER, 0 },
-    { 0x28, TYPE_DATE, 0 },       { 0x29, TYPE_TIME, 1 },       { 0x2A, TYPE_DATETIME2, 1 },
-    { 0x2B, TYPE_DATETIMEOFFSET, 1 }, { 0x6A, TYPE_DECIMAL, 2 }, { 0x6C, TYPE_NUMERIC, 2 },
-    { 0xA5, TYPE_VARBINARY, 2 },  { 0xAD, TYPE_BINARY, 2 },     { 0xA7, TYPE_VARCHAR, VARIANT_TEXT_PROPERTIES },
-    { 0xAF, TYPE_CHAR, VARIANT_TEXT_PROPERTIES },  { 0xE7, TYPE_NVARCHAR, VARIANT_TEXT_PROPERTIES },
-    { 0xEF, TYPE_NCHAR, VARIANT_TEXT_PROPERTIES },
+static const struct {
+    uint8_t token;
+    SqlType type;
+    uint8_t properties;
+} variants[] = {
+    {0x30, TYPE_TINYINT, 0},
+    {0x32, TYPE_BIT, 0},
+    {0x34, TYPE_SMALLINT, 0},
+    {0x38, TYPE_INT, 0},
+    {0x7F, TYPE_BIGINT, 0},
+    {0x3B, TYPE_REAL, 0},
+    {0x3E, TYPE_FLOAT, 0},
+    {0x3C, TYPE_MONEY, 0},
+    {0x7A, TYPE_SMALLMONEY, 0},
+    {0x3D, TYPE_DATETIME, 0},
+    {0x3A, TYPE_SMALLDATETIME, 0},
+    {0x24, TYPE_UNIQUEIDENTIFIER, 0},
+    {0x28, TYPE_DATE, 0},
+    {0x29, TYPE_TIME, 1},
+    {0x2A, TYPE_DATETIME2, 1},
+    {0x2B, TYPE_DATETIMEOFFSET, 1},
+    {0x6A, TYPE_DECIMAL, 2},
+    {0x6C, TYPE_NUMERIC, 2},
+    {0xA5, TYPE_VARBINARY, 2},
+    {0xAD, TYPE_BINARY, 2},
+    {0xA7, TYPE_VARCHAR, VARIANT_TEXT_PROPERTIES},
+    {0xAF, TYPE_CHAR, VARIANT_TEXT_PROPERTIES},
+    {0xE7, TYPE_NVARCHAR, VARIANT_TEXT_PROPERTIES},
+    {0xEF, TYPE_NCHAR, VARIANT_TEXT_PROPERTIES},
 };
 
 int variant_unwrap(const uint8_t *value, size_t length, TypeInfo *type, const uint8_t **inner, size_t *inner_length)
@@ -36,7 +55,7 @@ int variant_unwrap(const uint8_t *value, size_t length, TypeInfo *type, const ui
             continue;
         size_t properties = value[1];
         const uint8_t *property = value + 2;
-        TypeInfo plain = { .type = variants[i].type };
+        TypeInfo plain = {.type = variants[i].type};
         if (properties != variants[i].properties || length < 2 + properties)
             return -1;
         if (properties == VARIANT_TEXT_PROPERTIES) {
@@ -62,8 +81,8 @@ int variant_unwrap(const uint8_t *value, size_t length, TypeInfo *type, const ui
 
 static int variant_wrap(const TypeInfo *from, const uint8_t *value, size_t length, Bytes *ret, SqlError *error)
 {
-    static const uint8_t collation[5] = { 0x09, 0x04, 0xd0, 0x00, 0x34 };
-    uint8_t size[2] = { (uint8_t)from->max_length, (uint8_t)(from->max_length >> 8) };
+    static const uint8_t collation[5] = {0x09, 0x04, 0xd0, 0x00, 0x34};
+    uint8_t size[2] = {(uint8_t)from->max_length, (uint8_t)(from->max_length >> 8)};
 
     for (size_t i = 0; i < sizeof variants / sizeof *variants; i++) {
         if (variants[i].type != from->type || from->max_length < 0 || length > VARIANT_VALUE_MAX)
@@ -91,14 +110,15 @@ static int variant_wrap(const TypeInfo *from, const uint8_t *value, size_t lengt
 static int text_to(const TypeInfo *from, const char *text, size_t length, const TypeInfo *to, bool cut, Bytes *ret,
                    SqlError *error)
 {
-    Scalar scalar = { 0 };
+    Scalar scalar = {0};
 
     if (is_text(to->type))
         return text_encode(text, length, to, cut, ret, error);
     if (is_number(to->type) || is_float(to->type)) {
         if (number_parse(from, to, text, length, &scalar, error) != 0)
             return -1;
-        return is_float(to->type) ? float_encode(&scalar, to, ret, error) : number_encode(&scalar, from, to, ret, error);
+        return is_float(to->type) ? float_encode(&scalar, to, ret, error)
+                                  : number_encode(&scalar, from, to, ret, error);
     }
     if (is_time(to->type))
         return time_parse(to, text, length, &scalar, error) != 0 ? -1 : time_encode(&scalar, from, to, ret, error);
@@ -106,20 +126,22 @@ static int text_to(const TypeInfo *from, const char *text, size_t length, const 
         return guid_parse(text, length, ret, error);
     if (is_clr(to->type))
         return clr_parse(to, text, length, ret, error);
-    return type_error(error, 257, 3, "Implicit conversion from data type %s to %s is not allowed. Use the CONVERT function "
-                      "to run this query.", type_name(from), type_name(to));
+    return type_error(error, 257, 3,
+                      "Implicit conversion from data type %s to %s is not allowed. Use the CONVERT function "
+                      "to run this query.",
+                      type_name(from), type_name(to));
 }
 
 int value_from_text(const TypeInfo *type, const char *utf8, size_t length, Bytes *ret, SqlError *error)
 {
-    TypeInfo from = { .type = TYPE_VARCHAR, .max_length = 8000 };
+    TypeInfo from = {.type = TYPE_VARCHAR, .max_length = 8000};
 
     if (is_binary(type->type))
         return hex_parse(utf8, length, type, ret, error);
     if (type->type == TYPE_SQL_VARIANT) {
-        Bytes wide = { 0 };
+        Bytes wide = {0};
         text_utf16_from_utf8(utf8, length, &wide);
-        from = (TypeInfo){ .type = TYPE_NVARCHAR, .max_length = wide.length > 2 ? (int32_t)wide.length : 2 };
+        from = (TypeInfo){.type = TYPE_NVARCHAR, .max_length = wide.length > 2 ? (int32_t)wide.length : 2};
         int result = variant_wrap(&from, wide.data, wide.length, ret, error);
         bytes_free(&wide);
         return result;
@@ -150,7 +172,7 @@ static void float_decode(const TypeInfo *type, const uint8_t *value, Scalar *ret
 
 int value_to_text(const TypeInfo *type, const uint8_t *value, size_t length, Bytes *ret, SqlError *error)
 {
-    Scalar scalar = { 0 };
+    Scalar scalar = {0};
     TypeInfo inner_type;
     const uint8_t *inner;
     size_t inner_length;
@@ -192,7 +214,7 @@ static int clash(const TypeInfo *from, const TypeInfo *to, bool explicit, SqlErr
 static int to_text(const TypeInfo *from, const uint8_t *value, size_t length, const TypeInfo *to, bool cut, Bytes *ret,
                    SqlError *error)
 {
-    Bytes utf8 = { 0 };
+    Bytes utf8 = {0};
     TypeInfo same = *to;
     int result;
 
@@ -215,14 +237,16 @@ static int to_text(const TypeInfo *from, const uint8_t *value, size_t length, co
 }
 
 /* Numbers become their value big-endian; character types keep their bytes. */
-static int to_binary(const TypeInfo *from, const uint8_t *value, size_t length, const TypeInfo *to, bool explicit, Bytes *ret,
-                     SqlError *error)
+static int to_binary(const TypeInfo *from, const uint8_t *value, size_t length, const TypeInfo *to, bool explicit,
+                     Bytes *ret, SqlError *error)
 {
     bool integer = from->type <= TYPE_BIGINT;
 
     if (is_text(from->type) && !explicit)
-        return type_error(error, 257, 3, "Implicit conversion from data type %s to %s is not allowed. Use the CONVERT "
-                          "function to run this query.", type_name(from), type_name(to));
+        return type_error(error, 257, 3,
+                          "Implicit conversion from data type %s to %s is not allowed. Use the CONVERT "
+                          "function to run this query.",
+                          type_name(from), type_name(to));
     if (!integer)
         return binary_encode(value, length, to, explicit, ret, error);
     size_t size = to->type == TYPE_ROWVERSION ? 8 : to->type == TYPE_BINARY ? (size_t)to->max_length : length;
@@ -235,7 +259,7 @@ static int to_binary(const TypeInfo *from, const uint8_t *value, size_t length, 
 static int from_binary(const TypeInfo *from, const uint8_t *value, size_t length, const TypeInfo *to, bool explicit,
                        Bytes *ret, SqlError *error)
 {
-    uint8_t number[8] = { 0 };
+    uint8_t number[8] = {0};
 
     if (to->type <= TYPE_BIGINT && to->type != TYPE_BIT) {
         for (size_t i = 0; i < (size_t)to->max_length && i < length; i++)
@@ -261,28 +285,30 @@ static int from_binary(const TypeInfo *from, const uint8_t *value, size_t length
 }
 
 /* A number as a datetime is days since 1900-01-01. */
-static int number_to_datetime(const Scalar *number, const TypeInfo *from, const TypeInfo *to, Bytes *ret, SqlError *error)
+static int number_to_datetime(const Scalar *number, const TypeInfo *from, const TypeInfo *to, Bytes *ret,
+                              SqlError *error)
 {
-    TypeInfo wide = { .type = TYPE_FLOAT, .max_length = 8 };
-    Bytes raw = { 0 };
-    Scalar scalar = { .kind = SCALAR_TIME, .has_date = true, .has_time = true };
+    TypeInfo wide = {.type = TYPE_FLOAT, .max_length = 8};
+    Bytes raw = {0};
+    Scalar scalar = {.kind = SCALAR_TIME, .has_date = true, .has_time = true};
     double days;
 
     float_encode(number, &wide, &raw, error);
     memcpy(&days, raw.data, sizeof days);
     bytes_free(&raw);
     if (!(days > -60000 && days < 3000000))
-        return type_error(error, 8115, 2, "Arithmetic overflow error converting expression to data type %s.", type_name(to));
+        return type_error(error, 8115, 2, "Arithmetic overflow error converting expression to data type %s.",
+                          type_name(to));
     int32_t whole = (int32_t)days - (days < (double)(int32_t)days ? 1 : 0);
     scalar.days = whole + DAYS_1900;
     scalar.ticks = (int64_t)((days - whole) * (double)TICKS_PER_DAY);
     return time_encode(&scalar, from, to, ret, error);
 }
 
-static int convert(const TypeInfo *from, const uint8_t *value, size_t length, const TypeInfo *to, bool explicit, Bytes *ret,
-                   SqlError *error)
+static int convert(const TypeInfo *from, const uint8_t *value, size_t length, const TypeInfo *to, bool explicit,
+                   Bytes *ret, SqlError *error)
 {
-    Scalar scalar = { 0 };
+    Scalar scalar = {0};
     TypeInfo inner_type;
     const uint8_t *inner;
     size_t inner_length;
@@ -329,12 +355,14 @@ static int convert(const TypeInfo *from, const uint8_t *value, size_t length, co
     return clash(from, to, explicit, error);
 }
 
-int value_cast(const TypeInfo *from, const uint8_t *value, size_t length, const TypeInfo *to, Bytes *ret, SqlError *error)
+int value_cast(const TypeInfo *from, const uint8_t *value, size_t length, const TypeInfo *to, Bytes *ret,
+               SqlError *error)
 {
     return convert(from, value, length, to, false, ret, error);
 }
 
-int value_convert(const TypeInfo *from, const uint8_t *value, size_t length, const TypeInfo *to, Bytes *ret, SqlError *error)
+int value_convert(const TypeInfo *from, const uint8_t *value, size_t length, const TypeInfo *to, Bytes *ret,
+                  SqlError *error)
 {
     return convert(from, value, length, to, true, ret, error);
 }

@@ -17,15 +17,15 @@ typedef struct Pattern {
 } Pattern;
 
 static const Pattern patterns[] = {
-    { 0, 3, "01xxT" },
-    { 4, 7, "100xxT" },
-    { 8, 15, "101xxxT" },
-    { 16, 79, "110xx0x1xxxT" },
-    { 80, 1103, "1110xxx0xxx0x1xxxT" },
-    { 1104, 5199, "11110xxxxx0xxx0x1xxxT" },
-    { -8, -1, "00111xxxT" },
-    { -72, -9, "0010xx0x1xxxT" },
-    { -4168, -73, "000110xxxxx0xxx0x1xxxT" },
+    {0, 3, "01xxT"},
+    {4, 7, "100xxT"},
+    {8, 15, "101xxxT"},
+    {16, 79, "110xx0x1xxxT"},
+    {80, 1103, "1110xxx0xxx0x1xxxT"},
+    {1104, 5199, "11110xxxxx0xxx0x1xxxT"},
+    {-8, -1, "00111xxxT"},
+    {-72, -9, "0010xx0x1xxxT"},
+    {-4168, -73, "000110xxxxx0xxx0x1xxxT"},
 };
 
 static int count_x(const char *bits)
@@ -69,7 +69,7 @@ static bool level_put(BitWriter *writer, long ordinal)
 
 static int path_parse(const char *text, size_t length, Bytes *ret, SqlError *error)
 {
-    BitWriter writer = { .bits = 0 };
+    BitWriter writer = {.bits = 0};
     bool good = length > 0 && text[0] == '/' && text[length - 1] == '/' && length < 4000;
     char copy[4001] = "";
 
@@ -82,10 +82,12 @@ static int path_parse(const char *text, size_t length, Bytes *ret, SqlError *err
         p = end + 1;
     }
     if (!good)
-        return type_error(error, 6522, 2, "A .NET Framework error occurred during execution of user-defined routine or "
-                          "aggregate \"hierarchyid\": 24001: SqlHierarchyId.Parse failed because the input string '%.*s' "
-                          "is not a valid string representation of a SqlHierarchyId node.",
-                          length > 200 ? 200 : (int)length, text);
+        return type_error(
+            error, 6522, 2,
+            "A .NET Framework error occurred during execution of user-defined routine or "
+            "aggregate \"hierarchyid\": 24001: SqlHierarchyId.Parse failed because the input string '%.*s' "
+            "is not a valid string representation of a SqlHierarchyId node.",
+            length > 200 ? 200 : (int)length, text);
     bytes_append(ret, writer.bytes, (writer.bits + 7) / 8);
     return 0;
 }
@@ -147,14 +149,15 @@ static int point_parse(const TypeInfo *to, const char *text, size_t length, Byte
         memcpy(copy, text, length);
     if (strncasecmp(copy, "POINT", 5) != 0 || sscanf(copy + 5, " ( %lf %lf ) %n", &x, &y, &used) != 2 ||
         copy[5 + used] != '\0' || used == 0)
-        return type_error(error, 6522, 1, "A .NET Framework error occurred during execution of user-defined routine or "
+        return type_error(error, 6522, 1,
+                          "A .NET Framework error occurred during execution of user-defined routine or "
                           "aggregate \"%s\": 24114: The label %.*s in the input well-known text (WKT) is not valid. "
                           "(The simulator knows POINT (x y); give other shapes as 0x bytes.)",
                           type_name(to), length > 40 ? 40 : (int)length, text);
     bool geography = to->type == TYPE_GEOGRAPHY;
     int32_t srid = geography ? 4326 : 0;
     bytes_append(ret, &srid, 4);
-    bytes_append(ret, "\x01\x0C", 2); /* version 1; valid, a single point */
+    bytes_append(ret, "\x01\x0C", 2);          /* version 1; valid, a single point */
     bytes_append(ret, geography ? &y : &x, 8); /* geography keeps the latitude first */
     bytes_append(ret, geography ? &x : &y, 8);
     return 0;
@@ -179,7 +182,8 @@ int clr_format(const TypeInfo *type, const uint8_t *value, size_t length, Bytes 
         memcpy(&first, value + 6, 8);
         memcpy(&second, value + 14, 8);
         bool geography = type->type == TYPE_GEOGRAPHY;
-        int size = snprintf(text, sizeof text, "POINT (%.15g %.15g)", geography ? second : first, geography ? first : second);
+        int size =
+            snprintf(text, sizeof text, "POINT (%.15g %.15g)", geography ? second : first, geography ? first : second);
         bytes_append(ret, text, (size_t)size);
         return 0;
     }

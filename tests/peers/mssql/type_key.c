@@ -21,7 +21,7 @@ static void big(Bytes *ret, uint64_t number, size_t size)
 /* Every exact number as sign byte and 16 bytes of magnitude; negative ones inverted. The scale is the column's. */
 static void number_key(const TypeInfo *type, const uint8_t *value, size_t length, Bytes *ret)
 {
-    Scalar scalar = { 0 };
+    Scalar scalar = {0};
     uint8_t key[17];
 
     number_decode(type, value, length, &scalar);
@@ -57,7 +57,7 @@ static void float_key(const TypeInfo *type, const uint8_t *value, Bytes *ret)
 
 static void time_key(const TypeInfo *type, const uint8_t *value, size_t length, Bytes *ret)
 {
-    Scalar scalar = { 0 };
+    Scalar scalar = {0};
 
     time_decode(type, value, length, &scalar);
     int64_t ticks = scalar.ticks - scalar.offset_minutes * 60 * TICKS_PER_SECOND; /* by the moment, not the clock */
@@ -77,19 +77,17 @@ static void time_key(const TypeInfo *type, const uint8_t *value, size_t length, 
 }
 
 /* The letters U+00C0..U+017F stand for, in upper case; 0 = no letter of ASCII (its own weight). */
-static const char base_00c0[] =
-    "AAAAAA\0CEEEEIIII\0NOOOOO\0OUUUUY\0\0"
-    "AAAAAA\0CEEEEIIII\0NOOOOO\0OUUUUY\0Y";
-static const char base_0100[] =
-    "AAAAAACCCCCCCCDDDDEEEEEEEEEEGGGG"
-    "GGGGHHHHIIIIIIIIII\0\0JJKK\0LLLLLL\0"
-    "\0LLNNNNNN\0\0\0OOOOOO\0\0RRRRRRSSSSSS"
-    "SSTTTTTTUUUUUUUUUUUUWWYYYZZZZZZS";
+static const char base_00c0[] = "AAAAAA\0CEEEEIIII\0NOOOOO\0OUUUUY\0\0"
+                                "AAAAAA\0CEEEEIIII\0NOOOOO\0OUUUUY\0Y";
+static const char base_0100[] = "AAAAAACCCCCCCCDDDDEEEEEEEEEEGGGG"
+                                "GGGGHHHHIIIIIIIIII\0\0JJKK\0LLLLLL\0"
+                                "\0LLNNNNNN\0\0\0OOOOOO\0\0RRRRRRSSSSSS"
+                                "SSTTTTTTUUUUUUUUUUUUWWYYYZZZZZZS";
 
 static uint32_t upper(uint32_t code)
 {
-    if ((code >= 'a' && code <= 'z') || (code >= 0xE0 && code <= 0xFE && code != 0xF7) || (code >= 0x3B1 && code <= 0x3C9) ||
-        (code >= 0x430 && code <= 0x44F))
+    if ((code >= 'a' && code <= 'z') || (code >= 0xE0 && code <= 0xFE && code != 0xF7) ||
+        (code >= 0x3B1 && code <= 0x3C9) || (code >= 0x430 && code <= 0x44F))
         return code - 32;
     if (code >= 0x450 && code <= 0x45F)
         return code - 80;
@@ -129,15 +127,16 @@ static uint16_t weight(uint32_t code)
     return code < 0xA0 ? (uint16_t)(0x0200 + code) : code > 0xF000 ? 0xFFFF : (uint16_t)(0x0600 + code);
 }
 
-static void dictionary_key(const char *text, size_t length, bool case_counts, bool capitals_first,
-                           bool accent_counts, Bytes *ret)
+static void dictionary_key(const char *text, size_t length, bool case_counts, bool capitals_first, bool accent_counts,
+                           Bytes *ret)
 {
-    Bytes accents = { 0 }, cases = { 0 };
+    Bytes accents = {0}, cases = {0};
 
     for (const char *end = text + length; text < end;) {
         uint32_t code = text_next_utf8(&text, end), capital = upper(code), letter = base(capital);
         uint16_t primary = weight(letter);
-        uint8_t accent = letter == capital ? 1 : (uint8_t)(2 + (capital & 0x7F)), small = (capital == code) == capitals_first ? 1 : 2;
+        uint8_t accent = letter == capital ? 1 : (uint8_t)(2 + (capital & 0x7F)),
+                small = (capital == code) == capitals_first ? 1 : 2;
         big(ret, primary, 2);
         if (primary == 0xFFFF || code > 0xFFFF)
             big(ret, code, 4); /* beyond the table: by its number */
@@ -158,7 +157,7 @@ static void dictionary_key(const char *text, size_t length, bool case_counts, bo
 
 static void text_key(const TypeInfo *type, const uint8_t *value, size_t length, Bytes *ret)
 {
-    Bytes utf8 = { 0 };
+    Bytes utf8 = {0};
     size_t unit = is_wide(type->type) ? 2 : 1;
 
     while (length >= unit && value[length - unit] == ' ' && (unit == 1 || value[length - 1] == 0))
@@ -182,7 +181,7 @@ static void text_key(const TypeInfo *type, const uint8_t *value, size_t length, 
 
 static void guid_key(const uint8_t *value, Bytes *ret)
 {
-    static const uint8_t order[16] = { 10, 11, 12, 13, 14, 15, 8, 9, 6, 7, 4, 5, 0, 1, 2, 3 };
+    static const uint8_t order[16] = {10, 11, 12, 13, 14, 15, 8, 9, 6, 7, 4, 5, 0, 1, 2, 3};
 
     for (int i = 0; i < 16; i++)
         bytes_append(ret, &value[order[i]], 1);
@@ -202,7 +201,7 @@ static int variant_key(const uint8_t *value, size_t length, Bytes *ret)
     TypeInfo type;
     const uint8_t *inner;
     size_t inner_length;
-    Bytes cast = { 0 };
+    Bytes cast = {0};
     SqlError error;
 
     if (variant_unwrap(value, length, &type, &inner, &inner_length) != 0)

@@ -50,7 +50,9 @@ int number_decode(const TypeInfo *type, const uint8_t *value, size_t length, Sca
     case TYPE_TINYINT:
         ret->magnitude = value[0];
         return 0;
-    case TYPE_SMALLINT: case TYPE_INT: case TYPE_BIGINT:
+    case TYPE_SMALLINT:
+    case TYPE_INT:
+    case TYPE_BIGINT:
         scalar_integer(ret, signed_little(value, length));
         return 0;
     case TYPE_MONEY: { /* the high half comes first */
@@ -98,7 +100,12 @@ static bool rescale(Scalar *scalar, int scale, bool cut)
 static const char *source_name(const TypeInfo *from)
 {
     switch (from->type) {
-    case TYPE_BIT: case TYPE_TINYINT: case TYPE_SMALLINT: case TYPE_INT: case TYPE_BIGINT: case TYPE_MONEY:
+    case TYPE_BIT:
+    case TYPE_TINYINT:
+    case TYPE_SMALLINT:
+    case TYPE_INT:
+    case TYPE_BIGINT:
+    case TYPE_MONEY:
         return "expression";
     case TYPE_DECIMAL:
         return "numeric";
@@ -121,8 +128,10 @@ static int integer_overflow(const Scalar *scalar, const TypeInfo *from, const Ty
     long long shown = (long long)scalar->magnitude;
 
     if (is_text(from->type) && (to->type == TYPE_TINYINT || to->type == TYPE_SMALLINT))
-        return type_error(error, 244, 1, "The conversion of the %s value '%s%lld' overflowed an %s column. Use a larger "
-                          "integer column.", type_name(from), scalar->negative ? "-" : "", shown,
+        return type_error(error, 244, 1,
+                          "The conversion of the %s value '%s%lld' overflowed an %s column. Use a larger "
+                          "integer column.",
+                          type_name(from), scalar->negative ? "-" : "", shown,
                           to->type == TYPE_TINYINT ? "INT1" : "INT2");
     if (is_text(from->type) && to->type == TYPE_INT)
         return type_error(error, 248, 1, "The conversion of the %s value '%s%lld' overflowed an int column.",
@@ -144,8 +153,8 @@ static void little_append(Bytes *ret, uint64_t number, size_t size)
 
 static int integer_encode(Scalar *scalar, const TypeInfo *from, const TypeInfo *to, Bytes *ret, SqlError *error)
 {
-    static const uint64_t most[] = { [TYPE_TINYINT] = 255, [TYPE_SMALLINT] = INT16_MAX, [TYPE_INT] = INT32_MAX,
-                                     [TYPE_BIGINT] = INT64_MAX };
+    static const uint64_t most[] = {
+        [TYPE_TINYINT] = 255, [TYPE_SMALLINT] = INT16_MAX, [TYPE_INT] = INT32_MAX, [TYPE_BIGINT] = INT64_MAX};
     bool money = from->type == TYPE_MONEY || from->type == TYPE_SMALLMONEY;
 
     rescale(scalar, 0, !money); /* numeric is cut, money is rounded */
@@ -176,7 +185,7 @@ static int money_encode(Scalar *scalar, const TypeInfo *from, const TypeInfo *to
 
 static int decimal_encode(Scalar *scalar, const TypeInfo *from, const TypeInfo *to, Bytes *ret, SqlError *error)
 {
-    uint8_t raw[17] = { 0 };
+    uint8_t raw[17] = {0};
     size_t size = decimal_bytes(to->precision);
 
     if (!rescale(scalar, to->scale, false) || scalar->magnitude >= power10(to->precision))
@@ -222,9 +231,11 @@ int number_encode(const Scalar *given, const TypeInfo *from, const TypeInfo *to,
     case TYPE_BIT:
         little_append(ret, scalar.magnitude != 0, 1);
         return 0;
-    case TYPE_MONEY: case TYPE_SMALLMONEY:
+    case TYPE_MONEY:
+    case TYPE_SMALLMONEY:
         return money_encode(&scalar, from, to, ret, error);
-    case TYPE_DECIMAL: case TYPE_NUMERIC:
+    case TYPE_DECIMAL:
+    case TYPE_NUMERIC:
         return decimal_encode(&scalar, from, to, ret, error);
     default:
         return integer_encode(&scalar, from, to, ret, error);
@@ -238,7 +249,7 @@ int float_encode(const Scalar *scalar, const TypeInfo *to, Bytes *ret, SqlError 
     if (scalar->kind == SCALAR_NUMBER) {
         char text[80];
         Scalar plain = *scalar;
-        Bytes digits = { 0 };
+        Bytes digits = {0};
         number_format(NULL, &plain, &digits);
         snprintf(text, sizeof text, "%.*s", (int)digits.length, (const char *)digits.data);
         bytes_free(&digits);
@@ -260,10 +271,14 @@ static int not_convertible(const TypeInfo *from, const TypeInfo *to, const char 
     int shown = length > 200 ? 200 : (int)length;
 
     switch (to->type) {
-    case TYPE_BIT: case TYPE_TINYINT: case TYPE_SMALLINT: case TYPE_INT:
+    case TYPE_BIT:
+    case TYPE_TINYINT:
+    case TYPE_SMALLINT:
+    case TYPE_INT:
         return type_error(error, 245, 1, "Conversion failed when converting the %s value '%.*s' to data type %s.",
                           type_name(from), shown, text, type_name(to));
-    case TYPE_MONEY: case TYPE_SMALLMONEY:
+    case TYPE_MONEY:
+    case TYPE_SMALLMONEY:
         return type_error(error, 235, 0, "Cannot convert a char value to money. The char value has incorrect syntax.");
     default:
         return type_error(error, 8114, 5, "Error converting data type %s to %s.", type_name(from),
@@ -324,7 +339,8 @@ static int digits_parse(const char *text, size_t length, bool money, Scalar *ret
     return any ? 0 : -1;
 }
 
-int number_parse(const TypeInfo *from, const TypeInfo *to, const char *text, size_t length, Scalar *ret, SqlError *error)
+int number_parse(const TypeInfo *from, const TypeInfo *to, const char *text, size_t length, Scalar *ret,
+                 SqlError *error)
 {
     bool money = to->type == TYPE_MONEY || to->type == TYPE_SMALLMONEY, too_big;
     bool integer = to->type <= TYPE_BIGINT;

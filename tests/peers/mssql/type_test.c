@@ -53,8 +53,8 @@ static void hex(const Bytes *bytes, char *ret, size_t size)
 static void literal(const char *type_text, const char *text, const char *wanted_hex, const char *wanted_text)
 {
     TypeInfo type = parse(type_text);
-    Bytes value = { 0 }, back = { 0 };
-    SqlError error = { 0 };
+    Bytes value = {0}, back = {0};
+    SqlError error = {0};
     char found[2048], what[4096];
 
     snprintf(what, sizeof what, "%s '%s' on the wire", type_text, text);
@@ -77,8 +77,8 @@ static void literal(const char *type_text, const char *text, const char *wanted_
 static void refused(const char *type_text, const char *text, int wanted)
 {
     TypeInfo type = parse(type_text);
-    Bytes value = { 0 };
-    SqlError error = { 0 };
+    Bytes value = {0};
+    SqlError error = {0};
     char what[300], want[16], found[1100];
 
     int result = value_from_text(&type, text, strlen(text), &value, &error);
@@ -95,8 +95,8 @@ static void converted(Convert *convert, const char *how, const char *from_text, 
                       const char *wanted)
 {
     TypeInfo from = parse(from_text), to = parse(to_text);
-    Bytes value = { 0 }, result = { 0 }, back = { 0 };
-    SqlError error = { 0 };
+    Bytes value = {0}, result = {0}, back = {0};
+    SqlError error = {0};
     char what[400], found[1200];
 
     if (value_from_text(&from, text, strlen(text), &value, &error) != 0 ||
@@ -126,9 +126,9 @@ static void explicit(const char *from, const char *text, const char *to, const c
 static void order(const char *type_text, const char *collation, const char *left, const char *right, int wanted)
 {
     TypeInfo type = parse(type_text);
-    Bytes value = { 0 }, keys[2] = { { 0 }, { 0 } };
-    const char *texts[2] = { left, right };
-    SqlError error = { 0 };
+    Bytes value = {0}, keys[2] = {{0}, {0}};
+    const char *texts[2] = {left, right};
+    SqlError error = {0};
     char what[400], want[16], found[16];
 
     if (collation)
@@ -225,6 +225,8 @@ static void test_times(void)
     refused("smalldatetime", "x", 295);
     refused("datetime", "2024-01-01 00:00:00.1234", 241);
     refused("date", "2023-02-29", 241);
+    refused("datetime", "2023-02-29", 242);
+    refused("datetime", "nonsense", 241);
     refused("datetime2(7)", "2024-13-01", 241);
     refused("time(7)", "25:00", 241);
     cast("datetime2(7)", "2024-05-06 07:08:09.1234567", "datetime2(3)", "2024-05-06 07:08:09.123");

@@ -9,7 +9,7 @@ int type_error(SqlError *error, int32_t number, int state, const char *format, .
 {
     va_list arguments;
 
-    *error = (SqlError){ .number = number, .state = (uint8_t)state, .severity = 16 };
+    *error = (SqlError){.number = number, .state = (uint8_t)state, .severity = 16};
     va_start(arguments, format);
     vsnprintf(error->text, sizeof error->text, format, arguments);
     va_end(arguments);
@@ -58,7 +58,7 @@ int text_encode(const char *utf8, size_t length, const TypeInfo *to, bool cut, B
     size_t limit = (size_t)to->max_length;
     for (size_t at = start + limit; !cut && at < ret->length; at += unit)
         if (ret->data[at] != ' ' || (wide && ret->data[at + 1])) {
-            Bytes kept = { 0 };
+            Bytes kept = {0};
             if (wide)
                 text_utf8_from_utf16(ret->data + start, limit, &kept);
             else
@@ -97,7 +97,7 @@ static int nibble(char c)
 /* 0x and hexadecimal digits; an odd number of them has a zero in front, as T-SQL reads 0xABC. */
 int hex_parse(const char *text, size_t length, const TypeInfo *to, Bytes *ret, SqlError *error)
 {
-    Bytes raw = { 0 };
+    Bytes raw = {0};
     int result = length >= 2 && text[0] == '0' && (text[1] | 32) == 'x' ? 0 : -1;
 
     for (size_t i = 2; result == 0 && i < length;) {
@@ -109,8 +109,10 @@ int hex_parse(const char *text, size_t length, const TypeInfo *to, Bytes *ret, S
         i += odd ? 1 : 2;
     }
     if (result != 0)
-        type_error(error, 257, 3, "Implicit conversion from data type varchar to %s is not allowed. Use the CONVERT "
-                   "function to run this query.", type_name(to));
+        type_error(error, 257, 3,
+                   "Implicit conversion from data type varchar to %s is not allowed. Use the CONVERT "
+                   "function to run this query.",
+                   type_name(to));
     else if (is_binary(to->type))
         result = binary_encode(raw.data, raw.length, to, false, ret, error);
     else
@@ -120,7 +122,7 @@ int hex_parse(const char *text, size_t length, const TypeInfo *to, Bytes *ret, S
 }
 
 /* Where the bytes of a GUID stand in its text: the first three groups are little-endian in the value. */
-static const uint8_t guid_order[16] = { 3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15 };
+static const uint8_t guid_order[16] = {3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15};
 
 int guid_parse(const char *text, size_t length, Bytes *ret, SqlError *error)
 {
@@ -139,7 +141,8 @@ int guid_parse(const char *text, size_t length, Bytes *ret, SqlError *error)
         at += 2;
     }
     if (!good || (from && text[at] != '}'))
-        return type_error(error, 8169, 2, "Conversion failed when converting from a character string to uniqueidentifier.");
+        return type_error(error, 8169, 2,
+                          "Conversion failed when converting from a character string to uniqueidentifier.");
     bytes_append(ret, value, sizeof value);
     return 0;
 }
@@ -150,7 +153,7 @@ void guid_format(const uint8_t *value, Bytes *ret)
 
     for (int i = 0; i < 16; i++) {
         uint8_t byte = value[guid_order[i]];
-        char pair[2] = { hex[byte >> 4], hex[byte & 15] };
+        char pair[2] = {hex[byte >> 4], hex[byte & 15]};
         if (i == 4 || i == 6 || i == 8 || i == 10)
             bytes_append(ret, "-", 1);
         bytes_append(ret, pair, 2);
@@ -163,7 +166,7 @@ void hex_format(const uint8_t *value, size_t length, Bytes *ret)
 
     bytes_append(ret, "0x", 2);
     for (size_t i = 0; i < length; i++) {
-        char pair[2] = { hex[value[i] >> 4], hex[value[i] & 15] };
+        char pair[2] = {hex[value[i] >> 4], hex[value[i] & 15]};
         bytes_append(ret, pair, 2);
     }
 }

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
-static const char months[12][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
+static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 
 /* Days since 0001-01-01 of the proleptic Gregorian calendar, and back. */
 static int32_t days_of(int year, int month, int day)
@@ -105,7 +105,8 @@ static void put(Bytes *ret, uint64_t number, size_t size)
 
 static int out_of_range(const TypeInfo *from, const TypeInfo *to, SqlError *error)
 {
-    return type_error(error, 242, 3, "The conversion of a %s data type to a %s data type resulted in an out-of-range value.",
+    return type_error(error, 242, 3,
+                      "The conversion of a %s data type to a %s data type resulted in an out-of-range value.",
                       type_name(from), type_name(to));
 }
 
@@ -126,7 +127,8 @@ static int datetime_encode(const Scalar *scalar, const TypeInfo *from, const Typ
 }
 
 /* Up to 29.998 s a minute is rounded down, from 29.999 s on up: the value passes through 1/300 s first. */
-static int smalldatetime_encode(const Scalar *scalar, const TypeInfo *from, const TypeInfo *to, Bytes *ret, SqlError *error)
+static int smalldatetime_encode(const Scalar *scalar, const TypeInfo *from, const TypeInfo *to, Bytes *ret,
+                                SqlError *error)
 {
     int32_t days = scalar->days;
     int64_t units = (scalar->ticks * 3 + 50000) / 100000, minutes = (units + 9000) / 18000;
@@ -170,7 +172,8 @@ static int fine_encode(const Scalar *given, const TypeInfo *from, const TypeInfo
 int time_encode(const Scalar *scalar, const TypeInfo *from, const TypeInfo *to, Bytes *ret, SqlError *error)
 {
     if ((from->type == TYPE_DATE && to->type == TYPE_TIME) || (from->type == TYPE_TIME && to->type == TYPE_DATE))
-        return type_error(error, 206, 2, "Operand type clash: %s is incompatible with %s", type_name(from), type_name(to));
+        return type_error(error, 206, 2, "Operand type clash: %s is incompatible with %s", type_name(from),
+                          type_name(to));
     switch (to->type) {
     case TYPE_DATE:
         put(ret, (uint32_t)scalar->days, 3);
@@ -219,14 +222,14 @@ static int digits(Cursor *cursor, int most, int *ret)
 
 static bool date_set(Scalar *ret, int year, int month, int day)
 {
-    static const int lengths[12] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+    static const int lengths[12] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
     bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
 
+    ret->has_date = true;
     if (year < 1 || year > 9999 || month < 1 || month > 12 || day < 1 ||
         day > lengths[month - 1] + (month == 2 && leap ? 1 : 0))
         return false;
     ret->days = days_of(year, month, day);
-    ret->has_date = true;
     return true;
 }
 
@@ -271,7 +274,8 @@ static bool date_parse(Cursor *cursor, Scalar *ret, bool *found)
         !skip(cursor, separator))
         return false;
     int last = digits(cursor, 4, &third);
-    return count == 4 ? last <= 2 && date_set(ret, first, second, third) : last == 4 && date_set(ret, third, first, second);
+    return count == 4 ? last <= 2 && date_set(ret, first, second, third)
+                      : last == 4 && date_set(ret, third, first, second);
 }
 
 static bool offset_parse(Cursor *cursor, Scalar *ret)
@@ -331,7 +335,7 @@ static bool clock_parse(Cursor *cursor, Scalar *ret)
 
 int time_parse(const TypeInfo *to, const char *text, size_t length, Scalar *ret, SqlError *error)
 {
-    Cursor cursor = { text, text + length };
+    Cursor cursor = {text, text + length};
     bool found = false, good = true;
 
     ret->kind = SCALAR_TIME;
@@ -352,8 +356,14 @@ int time_parse(const TypeInfo *to, const char *text, size_t length, Scalar *ret,
     bool old = to->type == TYPE_DATETIME || to->type == TYPE_SMALLDATETIME;
     if (good && !(old && (ret->fraction_digits > 3 || ret->offset_minutes)))
         return 0;
+    if (old && !good && ret->has_date && !ret->has_time && cursor.at == cursor.end) /* a date that no calendar has */
+        return type_error(error, 242, 3,
+                          "The conversion of a varchar data type to a %s data type resulted in an out-of-range "
+                          "value.",
+                          type_name(to));
     if (to->type == TYPE_SMALLDATETIME)
-        return type_error(error, 295, 3, "Conversion failed when converting character string to smalldatetime data type.");
+        return type_error(error, 295, 3,
+                          "Conversion failed when converting character string to smalldatetime data type.");
     return type_error(error, 241, 1, "Conversion failed when converting date and/or time from character string.");
 }
 

@@ -3,10 +3,20 @@
 #include <string.h>
 
 /* LCID 0x0409, flags 0xd0 (ignore case, kana, width), sort id 52 ([MS-TDS] 2.2.5.1.2). */
-const uint8_t wire_collation[5] = { 0x09, 0x04, 0xd0, 0x00, 0x34 };
+const uint8_t wire_collation[5] = {0x09, 0x04, 0xd0, 0x00, 0x34};
 
-typedef enum Form { FORM_SIZE, FORM_DECIMAL, FORM_PLAIN, FORM_SCALE, FORM_TEXT, FORM_BINARY, FORM_BLOB, FORM_XML,
-                    FORM_VARIANT, FORM_CLR } Form;
+typedef enum Form {
+    FORM_SIZE,
+    FORM_DECIMAL,
+    FORM_PLAIN,
+    FORM_SCALE,
+    FORM_TEXT,
+    FORM_BINARY,
+    FORM_BLOB,
+    FORM_XML,
+    FORM_VARIANT,
+    FORM_CLR
+} Form;
 
 typedef struct Token {
     uint8_t token;
@@ -15,39 +25,39 @@ typedef struct Token {
 } Token;
 
 static const Token tokens[] = {
-    [TYPE_BIT] = { 0x68, 1, FORM_SIZE },
-    [TYPE_TINYINT] = { 0x26, 1, FORM_SIZE },
-    [TYPE_SMALLINT] = { 0x26, 2, FORM_SIZE },
-    [TYPE_INT] = { 0x26, 4, FORM_SIZE },
-    [TYPE_BIGINT] = { 0x26, 8, FORM_SIZE },
-    [TYPE_DECIMAL] = { 0x6A, 0, FORM_DECIMAL },
-    [TYPE_NUMERIC] = { 0x6C, 0, FORM_DECIMAL },
-    [TYPE_MONEY] = { 0x6E, 8, FORM_SIZE },
-    [TYPE_SMALLMONEY] = { 0x6E, 4, FORM_SIZE },
-    [TYPE_REAL] = { 0x6D, 4, FORM_SIZE },
-    [TYPE_FLOAT] = { 0x6D, 8, FORM_SIZE },
-    [TYPE_DATE] = { 0x28, 0, FORM_PLAIN },
-    [TYPE_TIME] = { 0x29, 0, FORM_SCALE },
-    [TYPE_DATETIME] = { 0x6F, 8, FORM_SIZE },
-    [TYPE_SMALLDATETIME] = { 0x6F, 4, FORM_SIZE },
-    [TYPE_DATETIME2] = { 0x2A, 0, FORM_SCALE },
-    [TYPE_DATETIMEOFFSET] = { 0x2B, 0, FORM_SCALE },
-    [TYPE_CHAR] = { 0xAF, 0, FORM_TEXT },
-    [TYPE_VARCHAR] = { 0xA7, 0, FORM_TEXT },
-    [TYPE_NCHAR] = { 0xEF, 0, FORM_TEXT },
-    [TYPE_NVARCHAR] = { 0xE7, 0, FORM_TEXT },
-    [TYPE_BINARY] = { 0xAD, 0, FORM_BINARY },
-    [TYPE_VARBINARY] = { 0xA5, 0, FORM_BINARY },
-    [TYPE_TEXT] = { 0x23, 0, FORM_BLOB },
-    [TYPE_NTEXT] = { 0x63, 0, FORM_BLOB },
-    [TYPE_IMAGE] = { 0x22, 0, FORM_BLOB },
-    [TYPE_UNIQUEIDENTIFIER] = { 0x24, 16, FORM_SIZE },
-    [TYPE_XML] = { 0xF1, 0, FORM_XML },
-    [TYPE_ROWVERSION] = { 0xAD, 0, FORM_BINARY },
-    [TYPE_SQL_VARIANT] = { 0x62, 0, FORM_VARIANT },
-    [TYPE_HIERARCHYID] = { 0xF0, 0, FORM_CLR },
-    [TYPE_GEOMETRY] = { 0xF0, 0, FORM_CLR },
-    [TYPE_GEOGRAPHY] = { 0xF0, 0, FORM_CLR },
+    [TYPE_BIT] = {0x68, 1, FORM_SIZE},
+    [TYPE_TINYINT] = {0x26, 1, FORM_SIZE},
+    [TYPE_SMALLINT] = {0x26, 2, FORM_SIZE},
+    [TYPE_INT] = {0x26, 4, FORM_SIZE},
+    [TYPE_BIGINT] = {0x26, 8, FORM_SIZE},
+    [TYPE_DECIMAL] = {0x6A, 0, FORM_DECIMAL},
+    [TYPE_NUMERIC] = {0x6C, 0, FORM_DECIMAL},
+    [TYPE_MONEY] = {0x6E, 8, FORM_SIZE},
+    [TYPE_SMALLMONEY] = {0x6E, 4, FORM_SIZE},
+    [TYPE_REAL] = {0x6D, 4, FORM_SIZE},
+    [TYPE_FLOAT] = {0x6D, 8, FORM_SIZE},
+    [TYPE_DATE] = {0x28, 0, FORM_PLAIN},
+    [TYPE_TIME] = {0x29, 0, FORM_SCALE},
+    [TYPE_DATETIME] = {0x6F, 8, FORM_SIZE},
+    [TYPE_SMALLDATETIME] = {0x6F, 4, FORM_SIZE},
+    [TYPE_DATETIME2] = {0x2A, 0, FORM_SCALE},
+    [TYPE_DATETIMEOFFSET] = {0x2B, 0, FORM_SCALE},
+    [TYPE_CHAR] = {0xAF, 0, FORM_TEXT},
+    [TYPE_VARCHAR] = {0xA7, 0, FORM_TEXT},
+    [TYPE_NCHAR] = {0xEF, 0, FORM_TEXT},
+    [TYPE_NVARCHAR] = {0xE7, 0, FORM_TEXT},
+    [TYPE_BINARY] = {0xAD, 0, FORM_BINARY},
+    [TYPE_VARBINARY] = {0xA5, 0, FORM_BINARY},
+    [TYPE_TEXT] = {0x23, 0, FORM_BLOB},
+    [TYPE_NTEXT] = {0x63, 0, FORM_BLOB},
+    [TYPE_IMAGE] = {0x22, 0, FORM_BLOB},
+    [TYPE_UNIQUEIDENTIFIER] = {0x24, 16, FORM_SIZE},
+    [TYPE_XML] = {0xF1, 0, FORM_XML},
+    [TYPE_ROWVERSION] = {0xAD, 0, FORM_BINARY},
+    [TYPE_SQL_VARIANT] = {0x62, 0, FORM_VARIANT},
+    [TYPE_HIERARCHYID] = {0xF0, 0, FORM_CLR},
+    [TYPE_GEOMETRY] = {0xF0, 0, FORM_CLR},
+    [TYPE_GEOGRAPHY] = {0xF0, 0, FORM_CLR},
 };
 
 WireLength wire_length(const TypeInfo *type)
@@ -102,7 +112,8 @@ static void put_clr(const TypeInfo *type, Bytes *ret)
 
     snprintf(assembly, sizeof assembly,
              "Microsoft.SqlServer.Types.%s, Microsoft.SqlServer.Types, Version=11.0.0.0, Culture=neutral, "
-             "PublicKeyToken=89845dcd8080cc91", class);
+             "PublicKeyToken=89845dcd8080cc91",
+             class);
     put_number(ret, type->type == TYPE_HIERARCHYID ? 892 : 0xFFFF, 2);
     put_ascii(ret, "master", 1);
     put_ascii(ret, "sys", 1);
@@ -187,15 +198,14 @@ typedef struct FixedType {
 
 /* [MS-TDS] 2.2.5.4.1; the nullable tokens of the same families follow with the size that selects the type. */
 static const FixedType fixed_types[] = {
-    { 0x30, 1, TYPE_TINYINT }, { 0x32, 1, TYPE_BIT }, { 0x34, 2, TYPE_SMALLINT }, { 0x38, 4, TYPE_INT },
-    { 0x3A, 4, TYPE_SMALLDATETIME }, { 0x3B, 4, TYPE_REAL }, { 0x3C, 8, TYPE_MONEY }, { 0x3D, 8, TYPE_DATETIME },
-    { 0x3E, 8, TYPE_FLOAT }, { 0x7A, 4, TYPE_SMALLMONEY }, { 0x7F, 8, TYPE_BIGINT }, { 0x1F, 0, TYPE_INT },
+    {0x30, 1, TYPE_TINYINT},       {0x32, 1, TYPE_BIT},        {0x34, 2, TYPE_SMALLINT}, {0x38, 4, TYPE_INT},
+    {0x3A, 4, TYPE_SMALLDATETIME}, {0x3B, 4, TYPE_REAL},       {0x3C, 8, TYPE_MONEY},    {0x3D, 8, TYPE_DATETIME},
+    {0x3E, 8, TYPE_FLOAT},         {0x7A, 4, TYPE_SMALLMONEY}, {0x7F, 8, TYPE_BIGINT},   {0x1F, 0, TYPE_INT},
 };
 static const FixedType sized_types[] = {
-    { 0x26, 1, TYPE_TINYINT }, { 0x26, 2, TYPE_SMALLINT }, { 0x26, 4, TYPE_INT }, { 0x26, 8, TYPE_BIGINT },
-    { 0x68, 1, TYPE_BIT }, { 0x6D, 4, TYPE_REAL }, { 0x6D, 8, TYPE_FLOAT }, { 0x6E, 4, TYPE_SMALLMONEY },
-    { 0x6E, 8, TYPE_MONEY }, { 0x6F, 4, TYPE_SMALLDATETIME }, { 0x6F, 8, TYPE_DATETIME },
-    { 0x24, 16, TYPE_UNIQUEIDENTIFIER },
+    {0x26, 1, TYPE_TINYINT}, {0x26, 2, TYPE_SMALLINT},      {0x26, 4, TYPE_INT},      {0x26, 8, TYPE_BIGINT},
+    {0x68, 1, TYPE_BIT},     {0x6D, 4, TYPE_REAL},          {0x6D, 8, TYPE_FLOAT},    {0x6E, 4, TYPE_SMALLMONEY},
+    {0x6E, 8, TYPE_MONEY},   {0x6F, 4, TYPE_SMALLDATETIME}, {0x6F, 8, TYPE_DATETIME}, {0x24, 16, TYPE_UNIQUEIDENTIFIER},
 };
 
 static bool sized_find(uint8_t token, size_t size, SqlType *ret)
@@ -221,11 +231,11 @@ static bool fixed_find(uint8_t token, TypeInfo *type)
 
 static void type_digits(TypeInfo *type)
 {
-    static const uint8_t digits[][3] = { /* type, precision, scale as in sys.types */
-        { TYPE_BIT, 1, 0 }, { TYPE_TINYINT, 3, 0 }, { TYPE_SMALLINT, 5, 0 }, { TYPE_INT, 10, 0 },
-        { TYPE_BIGINT, 19, 0 }, { TYPE_MONEY, 19, 4 }, { TYPE_SMALLMONEY, 10, 4 }, { TYPE_REAL, 24, 0 },
-        { TYPE_FLOAT, 53, 0 }, { TYPE_DATETIME, 23, 3 }, { TYPE_SMALLDATETIME, 16, 0 }, { TYPE_DATE, 10, 0 }
-    };
+    static const uint8_t digits[][3] = {/* type, precision, scale as in sys.types */
+                                        {TYPE_BIT, 1, 0},         {TYPE_TINYINT, 3, 0},        {TYPE_SMALLINT, 5, 0},
+                                        {TYPE_INT, 10, 0},        {TYPE_BIGINT, 19, 0},        {TYPE_MONEY, 19, 4},
+                                        {TYPE_SMALLMONEY, 10, 4}, {TYPE_REAL, 24, 0},          {TYPE_FLOAT, 53, 0},
+                                        {TYPE_DATETIME, 23, 3},   {TYPE_SMALLDATETIME, 16, 0}, {TYPE_DATE, 10, 0}};
 
     for (size_t i = 0; i < sizeof digits / sizeof *digits; i++)
         if (digits[i][0] == type->type) {
@@ -324,15 +334,37 @@ static int parameter_type_read(Reader *reader, TypeInfo *type, WireLength *form)
         return 0;
     }
     switch (token) {
-    case 0x26: case 0x68: case 0x6D: case 0x6E: case 0x6F: case 0x24:
+    case 0x26:
+    case 0x68:
+    case 0x6D:
+    case 0x6E:
+    case 0x6F:
+    case 0x24:
         return sized_type_read(reader, token, type);
-    case 0x6A: case 0x6C: case 0x37: case 0x3F:
+    case 0x6A:
+    case 0x6C:
+    case 0x37:
+    case 0x3F:
         return decimal_type_read(reader, token, type);
-    case 0x28: case 0x29: case 0x2A: case 0x2B:
+    case 0x28:
+    case 0x29:
+    case 0x2A:
+    case 0x2B:
         return scaled_type_read(reader, token, type);
-    case 0xA5: case 0xAD: case 0xA7: case 0xAF: case 0xE7: case 0xEF: case 0x25: case 0x2D: case 0x27: case 0x2F:
+    case 0xA5:
+    case 0xAD:
+    case 0xA7:
+    case 0xAF:
+    case 0xE7:
+    case 0xEF:
+    case 0x25:
+    case 0x2D:
+    case 0x27:
+    case 0x2F:
         return text_type_read(reader, token, type, form);
-    case 0x22: case 0x23: case 0x63:
+    case 0x22:
+    case 0x23:
+    case 0x63:
         *form = WIRE_BLOB;
         return blob_type_read(reader, token, type);
     case 0xF1:
@@ -390,7 +422,7 @@ static bool length_fits(const TypeInfo *type, size_t length)
 /* FreeTDS sends a decimal with the magnitude of its own choice; ours has the fixed size of the precision. */
 static int decimal_append(const TypeInfo *type, const uint8_t *bytes, size_t length, Bytes *arena)
 {
-    uint8_t value[17] = { 0 };
+    uint8_t value[17] = {0};
     size_t size = decimal_size(type->precision);
 
     if (length < 2 || length > sizeof value)

@@ -36,7 +36,7 @@ typedef struct Reader {
     bool bad;
 } Reader;
 
-uint64_t read_number(Reader *reader, size_t size); /* little-endian, 1 to 8 bytes */
+uint64_t read_number(Reader *reader, size_t size);      /* little-endian, 1 to 8 bytes */
 const uint8_t *read_bytes(Reader *reader, size_t size); /* NULL if bad; points into the request */
 
 /* A parameter's TYPE_INFO and value. The value is appended to arena; *offset is where, *is_null and *length say how
