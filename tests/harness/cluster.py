@@ -18,7 +18,7 @@ What it promises
   {"sluice.supervise": "on"}; then sluice.worker_path is `$SLUICE_WORKER`, else the build with crash points, else the plain
   one, unless settings name another.
 - kill9() kills postmaster and lets the kernel and the postmaster-death watch take the others, as a crash does.
-- stop() is fast shutdown; leaves nothing running. close() stops and removes `dir`.
+- stop() is fast shutdown and leaves nothing running. close() stops at once and removes `dir`.
 """
 import os
 import pathlib
@@ -88,7 +88,7 @@ def wait_until(condition, timeout_s=20, what="condition", every_s=0.05):
 
 
 class Cluster:
-    def __init__(self, dir, port=0, preload=True, settings=None, database="postgres", roles=()):
+    def __init__(self, dir, port=0, preload=True, settings=None, database="postgres", roles=(), socket_dir=None):
         self.dir = pathlib.Path(dir).resolve()
         self.data = self.dir / "data"
         self.logfile = self.dir / "server.log"
@@ -99,7 +99,7 @@ class Cluster:
         self.roles = tuple(roles)
         self.user = server_user()
         self.bindir = pathlib.Path(pg_config("--bindir"))
-        self.socket_dir = self._socket_dir()
+        self.socket_dir = pathlib.Path(socket_dir) if socket_dir else self._socket_dir()
 
     # ---- life -----------------------------------------------------------------
     def __enter__(self):
@@ -149,9 +149,7 @@ class Cluster:
         self.command([self.bindir / "pg_ctl", "-D", self.data, "-w", "-s", "promote"], check=True)
 
     def close(self):
-        self.stop()
-        if self.pid():
-            self.stop("immediate")
+        self.stop("immediate")
         shutil.rmtree(self.dir, ignore_errors=True)
         if self.socket_dir.parent != self.dir:
             shutil.rmtree(self.socket_dir, ignore_errors=True)

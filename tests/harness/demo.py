@@ -36,7 +36,8 @@ class Demo:
 
     def cluster(self):
         settings = {"sluice.supervise": "on", "sluice.worker_path": self.dir / "build" / "sluice-worker"}
-        return Cluster(self.dir / "pg", port=self.state["port"], database="demo", settings=settings)
+        return Cluster(self.dir / "pg", port=self.state["port"], database="demo", settings=settings,
+                       socket_dir=self.state.get("socket"))
 
 
 # ---- start -------------------------------------------------------------------
@@ -70,6 +71,8 @@ def start(dir, dataset, port):
         say("a small workload writes to it")
 
     register(demo, cluster, simulator, data)
+    if hasattr(data, "after"):
+        data.after(simulator, say)
     wait_landed(demo, cluster, data)
     show(demo, cluster, data)
     if hasattr(data, "compare"):

