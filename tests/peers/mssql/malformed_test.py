@@ -11,52 +11,14 @@ import socket
 import struct
 import sys
 
-PRELOGIN, LOGIN, BATCH, RPC, ATTENTION, TRANSACTION = 0x12, 0x10, 1, 3, 6, 14
-HEADERS = struct.pack("<IIHQI", 22, 18, 2, 0, 1)
-
-
-def packet(kind, payload, status=1):
-    return struct.pack(">BBHHBB", kind, status, len(payload) + 8, 0, 1, 0) + payload
-
-
-def prelogin():
-    options = [(0, bytes(6)), (1, b"\x02"), (2, b"\x00"), (3, bytes(4)), (4, b"\x00")]
-    at, table, data = 5 * len(options) + 1, b"", b""
-    for token, value in options:
-        table += struct.pack(">BHH", token, at + len(data), len(value))
-        data += value
-    return table + b"\xff" + data
-
-
-def login(password):
-    hidden = bytes(((b << 4 | b >> 4) & 0xFF) ^ 0xA5 for b in password.encode("utf-16-le"))
-    texts = ["fuzz".encode("utf-16-le"), "sa".encode("utf-16-le"), hidden, "fuzz".encode("utf-16-le"), b"", b"", b"", b"", b""]
-    entries, data, at = b"", b"", 94
-    for text in texts:
-        entries += struct.pack("<HH", at + len(data), len(text) // 2)
-        data += text
-    body = struct.pack("<IIIIIBBBBii", 0x74000004, 4096, 7, 1, 0, 0xE0, 3, 0, 0, 0, 0x409)
-    record = body + entries + bytes(6) + struct.pack("<HHHHHHI", at, 0, at, 0, at, 0, 0) + data
-    return struct.pack("<I", len(record) + 4) + record
-
-
-def nvarchar(name, text):
-    value = text.encode("utf-16-le")
-    head = bytes([len(name)]) + name.encode("utf-16-le") + b"\x00\xe7\x40\x1f\x09\x04\xd0\x00\x34"
-    return head + struct.pack("<H", len(value)) + value
-
-
-def plp(name, text):
-    value = text.encode("utf-16-le")
-    head = bytes([len(name)]) + name.encode("utf-16-le") + b"\x00\xe7\xff\xff\x09\x04\xd0\x00\x34"
-    return head + struct.pack("<QI", len(value), len(value)) + value + bytes(4)
+from tds_client import ATTENTION, BATCH, HEADERS, LOGIN, PRELOGIN, RPC, TRANSACTION, batch, int_parameter, login
+from tds_client import packet, prelogin, text_parameter
 
 
 def executesql():
     call = HEADERS + struct.pack("<HHH", 0xFFFF, 10, 0)
-    call += plp("", "SELECT @a, @b") + nvarchar("", "@a int, @b decimal(9,2)")
-    call += b"\x02@\x00a\x00\x00\x26\x04\x04\x07\x00\x00\x00"
-    return call + b"\x02@\x00b\x00\x00\x6a\x11\x09\x02\x05\x01\x39\x30\x00\x00"
+    call += text_parameter("SELECT @a, @b") + text_parameter("@a int, @b decimal(9,2)") + int_parameter(7, "@a")
+    return call + b"\x02@\x00b\x00\x00\x6a\x05\x09\x02\x05\x01\x39\x30\x00\x00"
 
 
 class Client:
@@ -128,8 +90,7 @@ def main():
         client.answer(0.2)
         client.close()
         tried += 1
-    batch = HEADERS + "SELECT 1 AS a".encode("utf-16-le")
-    requests = [(BATCH, batch), (RPC, executesql()), (TRANSACTION, HEADERS + struct.pack("<HBB", 5, 0, 0)), (9, b"x"), (7, b"x")]
+    requests = [(BATCH, batch("SELECT 1 AS a")), (RPC, executesql()), (TRANSACTION, HEADERS + struct.pack("<HBB", 5, 0, 0)), (9, b"x"), (7, b"x")]
     for kind, good in requests:
         for bad in mutations(rng, good, rounds):
             client = Client(port)
