@@ -1,0 +1,74 @@
+/*
+ * Transactions. A T-SQL statement that fails undoes itself alone, so inside a user transaction each one stands behind a
+ * savepoint. A commit that has written to captured tables draws its LSN under a lock of the database that is held until
+ * the commit is visible: the order of LSNs is the order of commits.
+ */
+#include "session.h"
+
+void transaction_begin_statement(Session *session, bool writes) {
+    if (session->transactions) {
+        session->savepoint = true;
+        db_runf(session, writes ? "SAVEPOINT s; SET LOCAL mssql.command = %d" : "SAVEPOINT s", session->command);
+        if (writes)
+            session->command += 2;
+    } else if (writes) {
+        db_run(session, session->snapshot ? "BEGIN ISOLATION LEVEL REPEATABLE READ; SET LOCAL mssql.command = 1" : "BEGIN; SET LOCAL mssql.command = 1");
+    }
+    db_release(session);
+}
+
+void transaction_end_statement(Session *session) {
+    db_release(session);
+    if (session->transactions) {
+        if (session->savepoint)
+            db_run(session, "RELEASE s");
+        session->savepoint = false;
+    } else if (PQtransactionStatus(session->pg) != PQTRANS_IDLE) {
+        if (session->logged)
+            db_runf(session, "SELECT mssql.mark_commit(%d)", session->db_id);
+        session->logged = false;
+        db_run(session, "COMMIT");
+    }
+    db_release(session);
+}
+
+void transaction_undo_statement(Session *session) {
+    if (session->transactions) {
+        if (session->savepoint)
+            PQclear(PQexec(session->pg, "ROLLBACK TO s; RELEASE s"));
+        session->savepoint = false;
+    } else if (PQtransactionStatus(session->pg) != PQTRANS_IDLE) {
+        PQclear(PQexec(session->pg, "ROLLBACK"));
+        session->logged = false;
+    }
+}
+
+void transaction_begin(Session *session) {
+    if (session->transactions++ == 0) {
+        session->command = 1;
+        session->logged = false;
+        session->savepoint = false;
+        db_run(session, session->snapshot ? "BEGIN ISOLATION LEVEL REPEATABLE READ" : "BEGIN");
+    }
+}
+
+void transaction_commit(Session *session) {
+    if (session->transactions == 0)
+        session_fail(session, 3902, 1, "The COMMIT TRANSACTION request has no corresponding BEGIN TRANSACTION.");
+    if (--session->transactions)
+        return;
+    if (session->logged)
+        db_runf(session, "SELECT mssql.mark_commit(%d)", session->db_id);
+    session->logged = false;
+    session->savepoint = false;
+    db_run(session, "COMMIT");
+}
+
+void transaction_rollback(Session *session) {
+    if (session->transactions == 0)
+        session_fail(session, 3903, 1, "The ROLLBACK TRANSACTION request has no corresponding BEGIN TRANSACTION.");
+    session->transactions = 0;
+    session->logged = false;
+    session->savepoint = false;
+    db_run(session, "ROLLBACK");
+}
