@@ -58,11 +58,11 @@ void journal_login(const Connection *connection, const Login *login, int32_t ref
     const char *encrypt = connection->encrypted ? "on" : connection->ssl ? "login" : "off";
     int length = snprintf(
         line, sizeof line,
-        "login spid=%d user=%s database=%s application=%s host=%s version=%08x packet_size=%zu "
+        "login spid=%d user=%s database=%s application=%s host=%s version=%08x packet_size=%u "
         "encrypt=%s read_only=%d refused=%d\n",
         connection->spid, word(login->user, user, sizeof user), word(login->database, database, sizeof database),
         word(login->application, application, sizeof application), word(login->host, host, sizeof host), login->version,
-        connection->packet_size, encrypt, login->read_only_intent, refused);
+        login->packet_size, encrypt, login->read_only_intent, refused);
 
     line_write(line, sizeof line, length);
 }

@@ -108,26 +108,22 @@ static int login_parse(const Bytes *message, Login *login)
     return 0;
 }
 
-static int refuse(Connection *connection, const SqlError *error)
+void login_refuse(Connection *connection, const SqlError *error)
 {
     net_begin(connection);
     token_message(connection, error, 1);
     token_done(connection, TOKEN_DONE, DONE_ERROR, 0, 0);
     net_end(connection);
-    return -1;
 }
 
-static int welcome(Connection *connection, const Login *login, const char *database)
+int login_welcome(Connection *connection, const Login *login, const char *database)
 {
     SqlError info = {.number = 5701, .state = 2, .severity = 0};
     SqlError language = {.number = 5703, .state = 1, .severity = 0, .text = "Changed language setting to us_english."};
     char size[16], old_size[16];
-    size_t packet_size = login->packet_size < PACKET_MIN   ? PACKET_LOGIN_SIZE
-                         : login->packet_size > PACKET_MAX ? PACKET_MAX
-                                                           : login->packet_size;
 
     snprintf(info.text, sizeof info.text, "Changed database context to '%s'.", database);
-    snprintf(size, sizeof size, "%zu", packet_size);
+    snprintf(size, sizeof size, "%u", login->packet_size);
     snprintf(old_size, sizeof old_size, "%d", PACKET_LOGIN_SIZE);
     net_begin(connection);
     token_change_text(connection, CHANGE_DATABASE, database, "master");
@@ -140,7 +136,7 @@ static int welcome(Connection *connection, const Login *login, const char *datab
     token_done(connection, TOKEN_DONE, 0, 0, 0);
     if (net_end(connection) != 0)
         return -1;
-    net_packet_size(connection, packet_size);
+    net_packet_size(connection, login->packet_size);
     return 0;
 }
 
@@ -166,32 +162,34 @@ static int login_read(Connection *connection, Encryption encryption, SSL_CTX *co
 }
 
 int login_accept(Connection *connection, Encryption encryption, SSL_CTX *context, const char *conninfo, Login *login,
-                 Session **ret, int32_t *refused)
+                 Session **ret, SqlError *error)
 {
-    SqlError error = {0};
-
     memset(login, 0, sizeof *login);
-    *refused = 0;
+    memset(error, 0, sizeof *error);
     if (login_read(connection, encryption, context, login) != 0)
         return -1;
+    if (login->packet_size < PACKET_MIN)
+        login->packet_size = PACKET_LOGIN_SIZE;
+    if (login->packet_size > PACKET_MAX)
+        login->packet_size = PACKET_MAX;
     LoginRequest request = {login->user,        login->password, login->database,
                             login->application, login->host,     login->read_only_intent};
     if (login->version < VERSION_7_3A) {
-        error = (SqlError){.number = 17835,
-                           .state = 1,
-                           .severity = 20,
-                           .text = "The simulator speaks TDS 7.3 and 7.4 only; set the client's TDS version to 7.4."};
-    } else if (login->integrated) {
-        error = (SqlError){.number = 18452,
-                           .state = 1,
-                           .severity = 14,
-                           .text = "Login failed. The login is from an untrusted domain and cannot be used with "
-                                   "Integrated authentication."};
-    } else if (session_open(conninfo, &request, ret, &error) == 0) {
-        if (login->version > VERSION_7_4)
-            login->version = VERSION_7_4;
-        return welcome(connection, login, session_database(*ret));
+        *error = (SqlError){.number = 17835,
+                            .state = 1,
+                            .severity = 20,
+                            .text = "The simulator speaks TDS 7.3 and 7.4 only; set the client's TDS version to 7.4."};
+        return -1;
     }
-    *refused = error.number;
-    return refuse(connection, &error);
+    if (login->integrated) {
+        *error = (SqlError){.number = 18452,
+                            .state = 1,
+                            .severity = 14,
+                            .text = "Login failed. The login is from an untrusted domain and cannot be used with "
+                                    "Integrated authentication."};
+        return -1;
+    }
+    if (login->version > VERSION_7_4)
+        login->version = VERSION_7_4;
+    return session_open(conninfo, &request, ret, error);
 }

@@ -171,7 +171,7 @@ void serve_client(const ServeOptions *options, int fd, uint16_t spid)
 {
     Client *client = calloc(1, sizeof *client);
     Bytes message = {0};
-    int32_t refused;
+    SqlError error;
     int type, result;
 
     if (!client)
@@ -179,9 +179,13 @@ void serve_client(const ServeOptions *options, int fd, uint16_t spid)
     client->options = options;
     net_open(&client->connection, fd, spid);
     result = login_accept(&client->connection, options->encryption, options->tls, options->conninfo, &client->login,
-                          &client->session, &refused);
-    if (result == 0 || refused)
-        journal_login(&client->connection, &client->login, refused);
+                          &client->session, &error);
+    if (result == 0 || error.number)
+        journal_login(&client->connection, &client->login, error.number);
+    if (result == 0)
+        result = login_welcome(&client->connection, &client->login, session_database(client->session));
+    else if (error.number)
+        login_refuse(&client->connection, &error);
     while (result == 0 && net_read(&client->connection, &type, &message) == 0)
         result = serve_message(client, type, &message);
     if (client->session)
