@@ -7,7 +7,8 @@ import sys
 import tempfile
 import xml.etree.ElementTree as xml
 
-from cluster import BUILD, ROOT, free_port, pg_config
+from cluster import BUILD, ROOT, Cluster, free_port, pg_config
+from simulator import Simulator
 
 TAP = re.compile(r"^(not ok|ok)\b(.*)$", re.MULTILINE)
 UNIT_TIMEOUT_S = 300
@@ -59,10 +60,20 @@ def unit(count):
 
 
 def peers(count):
-    """The simulator's own tests."""
-    for program in [BUILD / "mssql" / "type_test"]:
-        if program.exists():
-            tap(count, f"mssql/{program.name}", [program], cwd=ROOT / "tests" / "peers" / "mssql")
+    """The simulator's own tests: types without a server, the wire, malformed requests."""
+    folder = ROOT / "tests" / "peers" / "mssql"
+    if (BUILD / "mssql" / "type_test").exists():
+        tap(count, "mssql/type_test", [BUILD / "mssql" / "type_test"], cwd=folder)
+    out = pathlib.Path(tempfile.mkdtemp(prefix="peers-"))
+    with Cluster(out / "pg", preload=False) as cluster:
+        if (folder / "wire_test.py").exists():
+            cluster.psql("CREATE DATABASE wire")
+            tap(count, "mssql/wire_test.py", [sys.executable, folder / "wire_test.py", BUILD / "mssql-sim",
+                                              cluster.conninfo("wire")], cwd=folder)
+        if (folder / "malformed_test.py").exists():
+            with Simulator(cluster) as simulator:
+                tap(count, "mssql/malformed_test.py", [sys.executable, folder / "malformed_test.py", simulator.port,
+                                                       simulator.password], cwd=folder)
 
 
 def regress(count):

@@ -60,6 +60,7 @@ def start(dir, dataset, port):
     say(f"PostgreSQL runs on port {cluster.port} with the extension sluice and its supervisor")
 
     simulator = Simulator(cluster, demo.dir / "mssql").start()
+    simulator.setting(idle_interval_ms=2000)     # SQL Server's own is about 5 minutes: the load's fence waits for it
     demo.save(simulator=simulator.process.pid, simulator_port=simulator.port)
     data = __import__("dataset_flights" if dataset == "flights" else "dataset_inventory")
     data.create(simulator, say)

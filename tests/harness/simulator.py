@@ -5,6 +5,7 @@ r"""The SQL Server simulator for tests and the demo: a process of build/mssql-si
         s.exec_sql("UPDATE dbo.item SET quantity = 3 WHERE id = 1", database="inventory")
         rows = s.query("SELECT id FROM dbo.item", database="inventory")
         s.fault("match FROM dbo.item\ndrop_after_bytes 4000")    # tests/peers/mssql/fault.h; s.fault("") ends it
+        s.setting(idle_interval_ms=200)                 # table mssql.setting: intervals, retention, capture job on or off
         for line in s.statements(): ...                  # the log: what was asked on the wire
 
 `conninfo` of the backing PostgreSQL is a superuser's on the cluster's socket. Login is `sa` / `password`. `options` are
@@ -133,6 +134,13 @@ class Simulator:
         new = self.fault_file.with_suffix(".new")
         new.write_text(text + "\n" if text else "")
         new.rename(self.fault_file)
+
+    def setting(self, **values):
+        """Settings of the engine that take effect while it runs: idle_interval_ms=200, retention_seconds=5, capture_running=0."""
+        for name, value in values.items():
+            found = self.cluster.psql(f"UPDATE mssql.setting SET value = '{value}' WHERE name = '{name}' RETURNING name",
+                                      database=self.database)
+            assert found == name, f"mssql-sim has no setting {name}"
 
     def statements(self):
         return self.log_file.read_text(errors="replace").splitlines() if self.log_file.exists() else []
