@@ -1,0 +1,202 @@
+/* plan.c - see plan.h */
+#include "source/sqlserver/plan.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int plan_init(Plan *plan, const Schema *schema, const cJSON *columns, int ahead, size_t value_bytes_max, Error *error)
+{
+    int told = ahead + schema->count;
+
+    plan->schema = schema;
+    plan->value_bytes_max = value_bytes_max;
+    plan->columns = calloc((size_t)schema->count + 1, sizeof *plan->columns);
+    if (!plan->columns)
+        return error_set(error, ERROR_TRANSIENT, NULL, "out of memory for %d columns", schema->count);
+    for (int i = 0; i < schema->count; i++) {
+        const Field *field = &schema->fields[i];
+        const cJSON *column = cJSON_GetArrayItem(columns, i);
+        PlanColumn *to = &plan->columns[i];
+
+        to->wire = ahead + 1 + i;
+        to->ordinal = (int)json_integer(column, "ordinal", 0);
+        to->large = field->large;
+        to->legacy = type_is_legacy_lob(field->source_type);
+        to->rule = field->large ? type_length(field->source_type, json_text(column, "collation", "")) : LENGTH_NONE;
+        if (to->rule != LENGTH_NONE)
+            to->told = ++told;
+    }
+    return 0;
+}
+
+void plan_free(Plan *plan)
+{
+    free(plan->columns);
+    plan->columns = NULL;
+}
+
+static int quoted_column(const Field *field, const char *alias, Buffer *text, Error *error)
+{
+    if (alias && buffer_format(text, error, "%s.", alias) < 0)
+        return -1;
+    return text_name(text, field->source_name, error);
+}
+
+/* A sql_variant's text keeps every digit: style 3 gives 17 digits of a float, 2 four decimals of money, 126 ISO dates, 1 hexadecimal. */
+static int variant_expression(const Field *field, const char *alias, Buffer *text, Error *error)
+{
+    static const char *const cases[][3] = {
+        {"N'binary', N'varbinary'", "varbinary(8000)", "1"},
+        {"N'float', N'real'", "float(53)", "3"},
+        {"N'money', N'smallmoney'", "money", "2"},
+        {"N'datetime', N'smalldatetime', N'datetime2'", "datetime2(7)", "126"},
+    };
+
+    if (buffer_text(text, "CASE", error) < 0)
+        return -1;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        if (buffer_text(text, " WHEN CONVERT(nvarchar(128), SQL_VARIANT_PROPERTY(", error) < 0 || quoted_column(field, alias, text, error) < 0 ||
+            buffer_format(text, error, ", N'BaseType')) IN (%s) THEN CONVERT(nvarchar(max), CONVERT(%s, ", cases[i][0], cases[i][1]) < 0 ||
+            quoted_column(field, alias, text, error) < 0 || buffer_format(text, error, "), %s)", cases[i][2]) < 0)
+            return -1;
+    }
+    if (buffer_text(text, " ELSE CONVERT(nvarchar(max), CONVERT(nvarchar(4000), ", error) < 0 || quoted_column(field, alias, text, error) < 0)
+        return -1;
+    return buffer_text(text, ")) END", error);
+}
+
+int plan_expression(const Field *field, const char *alias, Buffer *text, Error *error)
+{
+    switch (type_read(field->source_type)) {
+    case READ_VARIANT:
+        return variant_expression(field, alias, text, error);
+    case READ_HIERARCHY:
+        if (buffer_text(text, "CONVERT(nvarchar(4000), ", error) < 0 || quoted_column(field, alias, text, error) < 0)
+            return -1;
+        return buffer_text(text, ")", error);
+    case READ_SPATIAL:
+        if (buffer_text(text, "CONVERT(varbinary(max), ", error) < 0 || quoted_column(field, alias, text, error) < 0)
+            return -1;
+        return buffer_text(text, ")", error);
+    case READ_PLAIN:
+        break;
+    }
+    return quoted_column(field, alias, text, error);
+}
+
+int plan_select(const Plan *plan, const char *alias, Buffer *text, Error *error)
+{
+    for (int i = 0; i < plan->schema->count; i++) {
+        if ((i && buffer_text(text, ", ", error) < 0) || plan_expression(&plan->schema->fields[i], alias, text, error) < 0 ||
+            buffer_format(text, error, " AS c%d", i + 1) < 0)
+            return -1;
+    }
+    for (int i = 0; i < plan->schema->count; i++) {
+        if (!plan->columns[i].told)
+            continue;
+        if (buffer_text(text, ", DATALENGTH(", error) < 0 || quoted_column(&plan->schema->fields[i], alias, text, error) < 0 ||
+            buffer_format(text, error, ") AS n%d", i + 1) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int plan_bind(Plan *plan, DBPROCESS *process, Error *error)
+{
+    for (int i = 0; i < plan->schema->count; i++) {
+        if (decode_choose(&plan->schema->fields[i], dbcoltype(process, plan->columns[i].wire), &plan->columns[i].decode, error) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+bool mask_has(const uint8_t *mask, int length, int ordinal)
+{
+    int byte = length - 1 - (ordinal - 1) / 8;
+
+    return ordinal > 0 && byte >= 0 && (mask[byte] >> ((ordinal - 1) % 8) & 1);
+}
+
+/* The row's key for an error message: its columns are decoded now, as they may stand behind the one in question. */
+static void row_key(const Plan *plan, DBPROCESS *process, ColumnBatch *batch, char *ret, size_t size)
+{
+    size_t length = 0;
+    Error ignored;
+
+    ret[0] = 0;
+    for (int i = 0; i < plan->schema->count && length < size; i++) {
+        const BYTE *data = plan->schema->fields[i].key_ordinal ? dbdata(process, plan->columns[i].wire) : NULL;
+        cJSON *text;
+
+        if (!data || plan->columns[i].decode(batch, i, data, dbdatlen(process, plan->columns[i].wire), &ignored) < 0)
+            continue;
+        text = key_text(batch, i, batch->rows);
+        length += (size_t)snprintf(ret + length, size - length, "%s%s=%.80s", length ? ", " : "", plan->schema->fields[i].source_name,
+                                   text ? text->valuestring : "?");
+        cJSON_Delete(text);
+    }
+}
+
+static int large_check(const Plan *plan, DBPROCESS *process, ColumnBatch *batch, int index, const void *data, size_t length, Error *error)
+{
+    const PlanColumn *column = &plan->columns[index];
+    const char *name = plan->schema->fields[index].source_name;
+    char key[200];
+    const BYTE *told;
+    int64_t bytes;
+
+    if (length > plan->value_bytes_max) {
+        row_key(plan, process, batch, key, sizeof key);
+        return error_set(error, ERROR_PERMANENT, "Raise max_value_bytes for this table, or leave the column out.",
+                         "the value of column \"%.120s\" in the row with key (%s) has %zu bytes, more than max_value_bytes (%zu)", name, key, length,
+                         plan->value_bytes_max);
+    }
+    if (!column->told || !(told = dbdata(process, column->told)))
+        return 0;
+    if (dbdatlen(process, column->told) == 8) {
+        memcpy(&bytes, told, sizeof bytes);
+    } else {
+        int32_t small;
+
+        memcpy(&small, told, sizeof small);
+        bytes = small;
+    }
+    if (type_length_check(column->rule, data, length, bytes) < 0) {
+        row_key(plan, process, batch, key, sizeof key);
+        return error_set(error, ERROR_TRANSIENT, NULL, "column \"%.120s\" of the row with key (%s) came with %zu bytes, but the server counts %lld", name, key,
+                         length, (long long)bytes);
+    }
+    return 0;
+}
+
+/* An update's mask tells a value set to NULL from one that was not logged; a delete never logs text, ntext, image. */
+static bool not_logged(const PlanColumn *column, PlanRow kind, const uint8_t *mask, int mask_length)
+{
+    if (!column->large)
+        return false;
+    if (kind == PLAN_UPDATE)
+        return !mask_has(mask, mask_length, column->ordinal);
+    return kind == PLAN_DELETE && column->legacy;
+}
+
+int plan_row(const Plan *plan, DBPROCESS *process, ColumnBatch *batch, PlanRow kind, const uint8_t *mask, int mask_length, Error *error)
+{
+    const PlanColumn *column = plan->columns;
+
+    for (int i = 0; i < plan->schema->count; i++, column++) {
+        const BYTE *data = dbdata(process, column->wire);
+        int length;
+
+        if (!data) {
+            column_set_null(batch, i, not_logged(column, kind, mask, mask_length));
+            continue;
+        }
+        length = dbdatlen(process, column->wire);
+        if (column->large && large_check(plan, process, batch, i, data, (size_t)length, error) < 0)
+            return -1;
+        if (column->decode(batch, i, data, length, error) < 0)
+            return -1;
+    }
+    return 0;
+}

@@ -1,0 +1,230 @@
+/*
+ * reader_cdc.c - the changes of one capture instance in (from, to], ordered as the change table's clustered index:
+ * (start_lsn, command_id, seqval, operation), which is the only total order inside an instance: seqval is not monotonic,
+ * command_id alone is shared by the rows of one statement.
+ */
+#include "source/sqlserver/reader.h"
+
+#include <string.h>
+
+/* Where the fixed columns stand in the result. */
+enum { WIRE_LSN = 1, WIRE_COMMAND, WIRE_SEQVAL, WIRE_OPERATION, WIRE_MASK, WIRE_TIME, WIRE_AHEAD = WIRE_TIME };
+
+/* Before images double the traffic of updates: two texts. */
+static int text_where(const SqlReader *reader, bool before, Buffer *text, Error *error)
+{
+    /* Rows captured before the change table got its __$command_id have NULL there, first in the order, like 0. */
+    static const char with_command[] = "(ISNULL(c.[__$command_id], 0) > @c OR (ISNULL(c.[__$command_id], 0) = @c AND ";
+
+    if (buffer_text(text, " WHERE c.[__$start_lsn] >= @l AND c.[__$start_lsn] <= @t", error) < 0 ||
+        (!before && buffer_text(text, " AND c.[__$operation] <> 3", error) < 0) ||
+        buffer_text(text, " AND (c.[__$start_lsn] > @l OR ", error) < 0 || (reader->has_command_id && buffer_text(text, with_command, error) < 0) ||
+        buffer_text(text, "(c.[__$seqval] > @s OR (c.[__$seqval] = @s AND c.[__$operation] > @o))", error) < 0)
+        return -1;
+    return buffer_text(text, reader->has_command_id ? ")))" : ")", error);
+}
+
+static int text_build(SqlReader *reader, const char *instance, bool before, Error *error)
+{
+    Buffer *text = &reader->text;
+
+    if (buffer_format(text, error, "SELECT TOP (%lld) c.[__$start_lsn] AS l, %s AS c, c.[__$seqval] AS s, c.[__$operation] AS o, c.[__$update_mask] AS m, t.tran_end_time AS t, ",
+                      (long long)reader->statement_rows, reader->has_command_id ? "c.[__$command_id]" : "0") < 0 ||
+        plan_select(&reader->plan, "c", text, error) < 0 || buffer_text(text, " FROM ", error) < 0 || text_change_table(text, instance, error) < 0 ||
+        buffer_text(text, " AS c LEFT JOIN cdc.lsn_time_mapping AS t ON t.start_lsn = c.[__$start_lsn]", error) < 0 ||
+        text_where(reader, before, text, error) < 0 ||
+        buffer_format(text, error, " ORDER BY c.[__$start_lsn]%s, c.[__$seqval], c.[__$operation]", reader->has_command_id ? ", c.[__$command_id]" : "") < 0)
+        return -1;
+    return buffer_terminate(text, error);
+}
+
+static int changes_start(SqlReader *reader, Error *error)
+{
+    Parameters parameters = {.count = 0};
+
+    parameter_lsn(&parameters, "@l", reader->from.lsn);
+    parameter_lsn(&parameters, "@t", reader->to);
+    if (reader->has_command_id)
+        parameter_int(&parameters, "@c", reader->from.command_id);
+    parameter_lsn(&parameters, "@s", reader->from.seqval);
+    parameter_int(&parameters, "@o", reader->from.operation);
+    return statement_start(&reader->statement, &reader->server->connection, reader->text.data, &parameters, error);
+}
+
+static int64_t commit_time(const SqlReader *reader, DBPROCESS *process)
+{
+    const BYTE *data = dbdata(process, WIRE_TIME);
+    int64_t ticks;
+
+    if (!data || decode_datetime(data, dbdatlen(process, WIRE_TIME), &ticks) < 0)
+        return INT64_MIN;
+    return ticks / 10 - (int64_t)reader->utc_offset_minutes * 60000000;
+}
+
+static int operation_read(int64_t operation, char *op, PlanRow *kind, Error *error)
+{
+    switch (operation) {
+    case 1:
+        *op = 'D';
+        *kind = PLAN_DELETE;
+        return 0;
+    case 2:
+        *op = 'I';
+        *kind = PLAN_COMPLETE;
+        return 0;
+    case 3:
+        *op = 'B';
+        *kind = PLAN_UPDATE;
+        return 0;
+    case 4:
+        *op = 'U';
+        *kind = PLAN_UPDATE;
+        return 0;
+    default:
+        return error_set(error, ERROR_INTERNAL, NULL, "the change table has the unknown operation %lld", (long long)operation);
+    }
+}
+
+static int changes_row(SqlReader *reader, Error *error)
+{
+    DBPROCESS *process = reader->server->connection.process;
+    ColumnBatch *rows = &reader->rows;
+    ChangePosition position;
+    const BYTE *mask = dbdata(process, WIRE_MASK);
+    int64_t operation = statement_integer(&reader->statement, WIRE_OPERATION);
+    PlanRow kind = PLAN_COMPLETE;
+
+    if (statement_lsn(&reader->statement, WIRE_LSN, position.lsn) < 0 || statement_lsn(&reader->statement, WIRE_SEQVAL, position.seqval) < 0)
+        return error_set(error, ERROR_INTERNAL, NULL, "a change row has no LSN");
+    if (operation_read(operation, &rows->op[rows->rows], &kind, error) < 0)
+        return -1;
+    position.command_id = (int32_t)statement_integer(&reader->statement, WIRE_COMMAND);
+    position.operation = (uint8_t)operation;
+    change_position_encode(&position, rows->position[rows->rows]);
+    rows->commit_us[rows->rows] = commit_time(reader, process);
+    if (plan_row(&reader->plan, process, rows, kind, mask, mask ? dbdatlen(process, WIRE_MASK) : 0, error) < 0)
+        return -1;
+    reader->from = position;
+    return 0;
+}
+
+static int ordinal_row(const Statement *statement, int set, void *context, Error *error)
+{
+    Plan *plan = context;
+    char name[513];
+
+    (void)set, (void)error;
+    statement_text(statement, 1, name, sizeof name);
+    for (int i = 0; i < plan->schema->count; i++) {
+        if (strcmp(plan->schema->fields[i].source_name, name) == 0)
+            plan->columns[i].ordinal = (int)statement_integer(statement, 2);
+    }
+    return 0;
+}
+
+/* The mask counts captured columns; a schema that does not carry their ordinals is completed from the catalogue. */
+static int ordinals_read(SqlReader *reader, const Schema *schema, const char *instance, Error *error)
+{
+    static const char text[] = "SELECT c.column_name, c.column_ordinal FROM cdc.captured_columns AS c "
+                               "JOIN cdc.change_tables AS t ON t.object_id = c.object_id WHERE t.capture_instance = @i";
+    Parameters parameters = {.count = 0};
+    bool missing = false;
+
+    for (int i = 0; i < schema->count; i++)
+        missing |= schema->fields[i].large && reader->plan.columns[i].ordinal == 0;
+    if (!missing)
+        return 0;
+    parameter_text(&parameters, "@i", instance);
+    return statement_each(sqlserver_connection(reader->server), text, &parameters, ordinal_row, &reader->plan, error);
+}
+
+int reader_changes_init(SqlReader *reader, const ReadSpec *spec, Error *error)
+{
+    const cJSON *schema = json_member(spec->batch, "schema");
+    const char *instance, *from, *to;
+    uint8_t lsn[LSN_BYTES];
+
+    if (json_need_text(schema, "instance", &instance, error) < 0 || json_need_text(spec->batch, "from", &from, error) < 0 ||
+        json_need_text(spec->batch, "to", &to, error) < 0)
+        return -1;
+    if (lsn_parse(from, lsn) < 0 || lsn_parse(to, reader->to) < 0)
+        return error_set(error, ERROR_INTERNAL, NULL, "the range %.40s..%.40s is not of positions", from, to);
+    if (spec->resume) {
+        if (change_position_parse(spec->resume, &reader->from, error) < 0)
+            return -1;
+    } else {
+        change_position_after(lsn, &reader->from);
+    }
+    reader->proved = reader->from;
+    reader->has_command_id = json_boolean(schema, "command_id", true);
+    reader->utc_offset_minutes = (int)json_integer(spec->batch, "utc_offset_minutes", reader->server->utc_offset_minutes);
+    reader->start = changes_start;
+    reader->row = changes_row;
+    reader->reread = strcmp(json_text(spec->batch, "lob", ""), "reread") == 0;
+    /* A batch that may need a second statement is drained first. */
+    if (reader->reread)
+        reader->statement_rows = BATCH_ROWS_MAX;
+    if (plan_init(&reader->plan, spec->schema, json_member(schema, "columns"), WIRE_AHEAD, spec->value_bytes_max, error) < 0 ||
+        ordinals_read(reader, spec->schema, instance, error) < 0)
+        return -1;
+    return text_build(reader, instance, json_boolean(schema, "before", false), error);
+}
+
+typedef struct Instance {
+    int64_t object_id; /* 0: gone */
+    uint8_t start[LSN_BYTES];
+} Instance;
+
+static int instance_row(const Statement *statement, int set, void *context, Error *error)
+{
+    Instance *instance = context;
+
+    (void)set, (void)error;
+    instance->object_id = statement_integer(statement, 1);
+    (void)statement_lsn(statement, 2, instance->start);
+    return 0;
+}
+
+static int instance_read(SqlReader *reader, const char *name, Instance *ret, Error *error)
+{
+    static const char text[] = "SELECT object_id, start_lsn FROM cdc.change_tables WHERE capture_instance = @i";
+    Parameters parameters = {.count = 0};
+
+    memset(ret, 0, sizeof *ret);
+    parameter_text(&parameters, "@i", name);
+    return statement_each(sqlserver_connection(reader->server), text, &parameters, instance_row, ret, error);
+}
+
+/*
+ * Cleanup first raises start_lsn, then deletes rows below it (sp_cdc_cleanup_change_table). So rows read before this check
+ * are complete behind `proved` if the low-water mark has not passed it.
+ */
+int sqlserver_verify(Reader *base, Error *error)
+{
+    SqlReader *reader = (SqlReader *)base;
+    const cJSON *schema = json_member(reader->batch, "schema");
+    const char *name = json_text(schema, "instance", ""), *table = json_text(reader->batch, "table", "the table");
+    int64_t planned = json_integer(schema, "instance_object_id", 0);
+    char have[LSN_TEXT], low[LSN_TEXT];
+    Instance instance;
+
+    if (!reader->changes)
+        return 0;
+    if (instance_read(reader, name, &instance, error) < 0)
+        return -1;
+    if (instance.object_id == 0)
+        return error_set(error, ERROR_GONE, "CALL sluice.refresh of the source, then sluice.check_cdc.", "the capture instance %.100s of %.200s is gone", name, table);
+    if (planned != 0 && instance.object_id != planned)
+        return error_set(error, ERROR_GONE, "CALL sluice.refresh of the source: the table goes on with the new instance.",
+                         "the capture instance %.100s of %.200s was dropped and made again", name, table);
+    /* A range begins behind all of `from`: the mark may stand one above it. In the middle of an LSN it may not have passed it. */
+    if (reader->proved.operation == 0xff)
+        lsn_decrement(instance.start);
+    lsn_text(instance.start, low);
+    lsn_text(reader->proved.lsn, have);
+    if (memcmp(instance.start, reader->proved.lsn, LSN_BYTES) > 0)
+        return error_set(error, ERROR_LOST, "SELECT sluice.resync_table(...) loads the table again; a longer retention avoids it (sys.sp_cdc_change_job).",
+                         "cleanup has passed %.200s: changes behind %s were wanted, but only those behind %s are kept", table, have, low);
+    reader->proved = reader->from;
+    return 0;
+}
