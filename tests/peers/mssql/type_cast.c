@@ -46,6 +46,14 @@ static const struct {
     {0xEF, TYPE_NCHAR, VARIANT_TEXT_PROPERTIES},
 };
 
+/* A client's variant may claim anything: what is decoded by size must have that size. */
+static bool inner_fits(const TypeInfo *type, size_t length)
+{
+    if (is_wide(type->type))
+        return length % 2 == 0;
+    return is_text(type->type) || is_binary(type->type) || length == (size_t)type->max_length;
+}
+
 int variant_unwrap(const uint8_t *value, size_t length, TypeInfo *type, const uint8_t **inner, size_t *inner_length)
 {
     SqlError error;
@@ -74,7 +82,7 @@ int variant_unwrap(const uint8_t *value, size_t length, TypeInfo *type, const ui
         }
         *inner = value + 2 + properties;
         *inner_length = length - 2 - properties;
-        return 0;
+        return inner_fits(type, *inner_length) ? 0 : -1;
     }
     return -1;
 }

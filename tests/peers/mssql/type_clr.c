@@ -145,7 +145,7 @@ static int point_parse(const TypeInfo *to, const char *text, size_t length, Byte
     double x, y;
     int used = 0;
 
-    if (length < sizeof copy)
+    if (length > 0 && length < sizeof copy)
         memcpy(copy, text, length);
     if (strncasecmp(copy, "POINT", 5) != 0 || sscanf(copy + 5, " ( %lf %lf ) %n", &x, &y, &used) != 2 ||
         copy[5 + used] != '\0' || used == 0)

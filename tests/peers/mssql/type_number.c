@@ -296,10 +296,12 @@ static int float_parse(const TypeInfo *from, const TypeInfo *to, const char *tex
         ret->number = 0;
         return 0;
     }
-    if (length >= sizeof copy || strspn(text, "+-0123456789.eEdD") < length)
+    if (length >= sizeof copy)
         return not_convertible(from, to, text, length, error);
     memcpy(copy, text, length);
     copy[length] = '\0';
+    if (strspn(copy, "+-0123456789.eE") < length)
+        return not_convertible(from, to, text, length, error);
     errno = 0;
     ret->number = strtod(copy, &end);
     if (*end || end == copy)

@@ -103,7 +103,7 @@ int hex_parse(const char *text, size_t length, const TypeInfo *to, Bytes *ret, S
     for (size_t i = 2; result == 0 && i < length;) {
         bool odd = i == 2 && length % 2;
         int high = odd ? 0 : nibble(text[i]), low = nibble(text[odd ? i : i + 1]);
-        uint8_t byte = (uint8_t)(high << 4 | low);
+        uint8_t byte = (uint8_t)(high * 16 + low);
         result = high < 0 || low < 0 ? -1 : 0;
         bytes_append(&raw, &byte, 1);
         i += odd ? 1 : 2;
@@ -137,7 +137,7 @@ int guid_parse(const char *text, size_t length, Bytes *ret, SqlError *error)
         }
         int high = nibble(text[at]), low = nibble(text[at + 1]);
         good = high >= 0 && low >= 0;
-        value[guid_order[i]] = (uint8_t)(high << 4 | low);
+        value[guid_order[i]] = (uint8_t)(high * 16 + low);
         at += 2;
     }
     if (!good || (from && text[at] != '}'))
