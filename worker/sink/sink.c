@@ -6,7 +6,7 @@
 #define KEY_MAX 1024
 #define PART_MAX 255 /* of a path, as file systems have it */
 
-static const SinkKind *const kinds[] = {&file_kind};
+static const SinkKind *const kinds[] = {&file_kind, &s3_kind};
 
 int sink_open(const char *kind, const cJSON *options, const SinkSecret *secret, SinkBeat beat, Sink **ret, Error *error)
 {
