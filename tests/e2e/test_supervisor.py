@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from cluster import Cluster, children_of, pid_alive, wait_until
+from cluster import Cluster, children_of, default_worker, pid_alive, wait_until
 
 STAND_IN = """#!/bin/bash
 here="${0%/*}"
@@ -124,12 +124,13 @@ def test_worker_inherits_no_descriptor_signal_mask_or_handler(make):
     assert pathlib.Path(f"/proc/{pid}/oom_score_adj").read_text().strip() == "0"
 
 
-def test_worker_dies_with_its_supervisor(make):
+@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGKILL])
+def test_worker_dies_with_its_supervisor(make, number):
     cluster, worker = make()
     worker.behave("trap '' TERM")
     cluster.start()
     first = worker.wait_running()
-    os.kill(cluster.supervisor_pid(), signal.SIGKILL)
+    os.kill(cluster.supervisor_pid(), number)
     worker.wait_gone(first)
     worker.wait_running(other_than=first, timeout_s=30)
 
@@ -217,6 +218,20 @@ def test_worker_starts_when_its_role_appears(make):
     assert not worker.starts() and "does not exist" not in cluster.log()
     cluster.psql("CREATE ROLE sluice_worker LOGIN")
     worker.wait_running(timeout_s=3)
+
+
+def test_extension_comes_and_goes_under_the_real_worker(make):
+    cluster, _ = make(roles=(), **{"sluice.worker_path": default_worker(), "sluice.restart_delay": "100ms"})
+    cluster.start()
+    for round in (1, 2):
+        cluster.psql("CREATE EXTENSION sluice")
+        wait_until(lambda: len(re.findall(r"worker \d+ of version \S+ has started", cluster.log())) >= round, 15, "it works")
+        worker = cluster.worker_pid()
+        before = time.monotonic()
+        cluster.psql("DROP EXTENSION sluice")
+        assert time.monotonic() - before < 3
+        wait_until(lambda: not pid_alive(worker), 15, "the worker has left")
+        wait_until(lambda: len(log_lines(cluster, "has no extension sluice")) >= round, 15, "and says why")
 
 
 def test_no_extension_is_asked_for_without_noise(make):
