@@ -180,11 +180,11 @@ class Landed:
             self.strange.append(key)
 
     # ---- the promises ---------------------------------------------------------
-    def problems(self, keys=None, at_rest=True, orphans=()):
+    def problems(self, keys=None, at_rest=True, orphans=(), killed=False):
         """keys: {table: [key column..]} lets duplicates be seen per key; at_rest: no work may be half way; orphans: object
-        keys that the ledger knows to be nobody's."""
+        keys that the ledger knows to be nobody's; killed: a process was, so what it had not finished may stand in `_sluice/`."""
         found = [f"unknown object {key}" for key in self.strange]
-        if at_rest:
+        if at_rest and not killed:
             found += [f"temporary object {key}" for key in self.inner if key.startswith(INNER + "tmp/")]
             if isinstance(self.store, BucketStore):
                 found += [f"unfinished upload of {key}" for key in self.store.uploads()]

@@ -49,14 +49,14 @@ class Bucket:
 
 
 class Stack:
-    def __init__(self, cluster, simulator, folder, name, target=None, prefix="lake", database=None):
+    def __init__(self, cluster, simulator, folder, name, target=None, prefix="lake", database=None, create=True):
         self.cluster = cluster
         self.simulator = simulator
         self.name = name
         self.prefix = prefix
         self.database = database or f"sluice_{name}"
         self.bucket = target
-        self.folder = pathlib.Path(folder) / name
+        self.folder = pathlib.Path(folder) / self.database
         self.folder.mkdir(parents=True)
         self.target_folder = self.folder / "target"
         self.target_folder.mkdir()
@@ -68,8 +68,9 @@ class Stack:
         self.sql("CREATE EXTENSION sluice")
         for setting, value in self.settings.items():
             self.set(setting, value)
-        simulator.exec_sql(f"CREATE DATABASE {name}")
-        simulator.exec_sql("EXEC sys.sp_cdc_enable_db", database=name)
+        if create:
+            simulator.exec_sql(f"CREATE DATABASE {name}")
+            simulator.exec_sql("EXEC sys.sp_cdc_enable_db", database=name)
 
     # ---- the source -----------------------------------------------------------
     def tsql(self, text, connection=None):
@@ -233,16 +234,16 @@ class Stack:
     def landed(self):
         return Landed(self.store(), self.name)
 
-    def problems(self, landed=None, keys=None, at_rest=True):
+    def problems(self, landed=None, keys=None, at_rest=True, killed=False):
         landed = landed or self.landed()
         files = self.sql("SELECT key, rows, bytes, state FROM sluice.file")
         orphans = {key for key, _, _, state in files if state == "orphan"}
-        return (landed.problems(keys, at_rest, orphans) +
+        return (landed.problems(keys, at_rest, orphans, killed) +
                 (landed.ledger_problems([(key, rows, size) for key, rows, size, state in files if state != "orphan"]) if at_rest else []))
 
-    def check(self, keys=None):
+    def check(self, keys=None, killed=False):
         """The promises of reader.py and the ledger's agreement with them; returns what landed. Call at rest."""
         landed = self.landed()
-        problems = self.problems(landed, keys)
+        problems = self.problems(landed, keys, killed=killed)
         assert not problems, "\n".join(problems[:20])
         return landed

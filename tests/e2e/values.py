@@ -7,6 +7,7 @@ sql_variant, CLR types) is fetched as text or bytes made by the server.
 import base64
 import dataclasses
 import datetime
+import decimal
 import math
 import random
 import struct
@@ -27,11 +28,11 @@ class Column:
 
 MIXED = [
     Column("id", "bigint", "int", null=False), Column("part", "smallint", "int", null=False), Column("c_tiny", "tinyint", "int"),
-    Column("c_bit", "bit", "bool"), Column("c_int", "int", "int"), Column("c_decimal", "decimal(38,10)", "decimal10"),
-    Column("c_money", "money", "decimal4"), Column("c_float", "float", "float"), Column("c_real", "real", "real"),
-    Column("c_date", "date", "date"), Column("c_time", "time(7)", "time"), Column("c_datetime", "datetime", "datetime"),
-    Column("c_datetime2", "datetime2(7)", "datetime2"), Column("c_offset", "datetimeoffset(7)", "datetimeoffset"),
-    Column("c_nchar", "nchar(6)", "nchar6"), Column("c_varchar", "varchar(60)", "varchar"), Column("c_nvarchar", "nvarchar(80)", "nvarchar"),
+    Column("c_bit", "bit", "bool"), Column("c_int", "int", "int"), Column("c_decimal", "decimal(38,10)", "decimal:10"),
+    Column("c_money", "money", "decimal:4"), Column("c_float", "float", "float"), Column("c_real", "real", "real"),
+    Column("c_date", "date", "date"), Column("c_time", "time(7)", "time:7"), Column("c_datetime", "datetime", "datetime"),
+    Column("c_datetime2", "datetime2(7)", "datetime2:7"), Column("c_offset", "datetimeoffset(7)", "datetimeoffset:7"),
+    Column("c_nchar", "nchar(6)", "nvarchar"), Column("c_varchar", "varchar(60)", "varchar"), Column("c_nvarchar", "nvarchar(80)", "nvarchar"),
     Column("c_max", "nvarchar(max)", "nvarchar", lob=True), Column("c_binary", "varbinary(40)", "binary"), Column("c_uuid", "uniqueidentifier", "uuid"),
 ]
 MIXED_KEY = ["id", "part"]
@@ -68,17 +69,16 @@ def float_of(rng):
 
 MAKERS = {
     "bool": lambda r: str(r.randint(0, 1)),
-    "decimal10": lambda r: f"{'-' if r.random() < .5 else ''}{r.randrange(10 ** r.randint(1, 28))}.{r.randrange(10 ** 10):010}",
-    "decimal4": lambda r: f"{r.randint(-922337203685476, 922337203685476)}.{r.randrange(5000):04}",
+    "decimal:10": lambda r: f"{'-' if r.random() < .5 else ''}{r.randrange(10 ** r.randint(1, 28))}.{r.randrange(10 ** 10):010}",
+    "decimal:4": lambda r: f"{r.randint(-922337203685476, 922337203685476)}.{r.randrange(5000):04}",
     "float": lambda r: f"{float_of(r):.17e}",
     "real": lambda r: f"{struct.unpack('f', struct.pack('f', r.uniform(-1, 1) * 10.0 ** r.randint(-30, 37)))[0]:.9e}",
     "date": lambda r: quote(day_of(r), False),
-    "time": lambda r: quote(clock_of(r, 7), False),
+    "time:7": lambda r: quote(clock_of(r, 7), False),
     "datetime": lambda r: quote(day_of(r, datetime.date(1753, 1, 1)) + "T" + clock_of(r, 3), False),
-    "datetime2": lambda r: quote(day_of(r) + "T" + clock_of(r, 7), False),
-    "datetimeoffset": lambda r: quote(f"{day_of(r, datetime.date(2, 1, 1), datetime.date(9998, 12, 31))} {clock_of(r, 7)} "
-                                      f"{r.choice('+-')}{r.randint(0, 13):02}:{r.choice((0, 15, 30, 45)):02}", False),
-    "nchar6": lambda r: quote(text_of(r, 6, LETTERS.replace("\t", ""))),
+    "datetime2:7": lambda r: quote(day_of(r) + "T" + clock_of(r, 7), False),
+    "datetimeoffset:7": lambda r: quote(f"{day_of(r, datetime.date(2, 1, 1), datetime.date(9998, 12, 31))} {clock_of(r, 7)} "
+                                        f"{r.choice('+-')}{r.randint(0, 13):02}:{r.choice((0, 15, 30, 45)):02}", False),
     "varchar": lambda r: quote(text_of(r, 40, LETTERS.replace("\t", "")), False),
     "nvarchar": lambda r: quote(text_of(r, 38, WIDE)),
     "binary": lambda r: "0x" + r.randbytes(r.randint(0, 40)).hex(),
@@ -93,6 +93,8 @@ def literal(column, rng):
     if column.kind == "int":
         low, high = INTEGERS[column.type]
         return str(rng.choice((low, high, 0, rng.randint(low, high), rng.randint(low, high))))
+    if column.type.startswith("nchar"):
+        return quote(text_of(rng, 6, LETTERS.replace("\t", "")))
     if column.lob:
         return quote(text_of(rng, 300 if rng.random() < 0.02 else 40, WIDE))
     return MAKERS[column.kind](rng)
@@ -114,14 +116,32 @@ def insert_statement(table, columns, key, rows):
 # ---- from the source, without loss ------------------------------------------------
 TEXTS = ("time", "datetime2", "datetimeoffset", "variant")
 BYTES = ("clr", "rowversion")
+KINDS = {"tinyint": "int", "smallint": "int", "int": "int", "bigint": "int", "bit": "bool", "money": "decimal:4", "smallmoney": "decimal:4",
+         "char": "varchar", "nchar": "nvarchar", "text": "varchar", "ntext": "nvarchar", "xml": "nvarchar", "varbinary": "binary", "image": "binary",
+         "uniqueidentifier": "uuid", "timestamp": "rowversion", "sql_variant": "variant", "hierarchyid": "clr", "geometry": "clr", "geography": "clr"}
+
+
+def columns_of(simulator, database, table):
+    """(columns, primary key) as the source's catalogue describes them."""
+    rows = simulator.query(
+        "SELECT c.name, t.name, c.scale, c.is_nullable FROM sys.columns c JOIN sys.types t ON t.user_type_id = c.user_type_id "
+        f"WHERE c.object_id = OBJECT_ID('{table}') ORDER BY c.column_id", database=database)
+    columns = [Column(name, type, f"{type}:{scale}" if type in ("time", "datetime2", "datetimeoffset") else
+                      f"decimal:{scale}" if type in ("decimal", "numeric") else KINDS.get(type, type), bool(null))
+               for name, type, scale, null in rows]
+    key = simulator.query(
+        "SELECT c.name FROM sys.indexes i JOIN sys.index_columns ic ON ic.object_id = i.object_id AND ic.index_id = i.index_id "
+        "JOIN sys.columns c ON c.object_id = ic.object_id AND c.column_id = ic.column_id "
+        f"WHERE i.is_primary_key = 1 AND i.object_id = OBJECT_ID('{table}') ORDER BY ic.key_ordinal", database=database)
+    return columns, [name for (name,) in key]
 
 
 def select_item(column):
-    if column.kind in TEXTS:
-        return f"CAST({column.name} AS nvarchar(400)) AS {column.name}"
+    if column.kind.split(":")[0] in TEXTS:
+        return f"CAST([{column.name}] AS nvarchar(400)) AS [{column.name}]"
     if column.kind in BYTES:
-        return f"CAST({column.name} AS varbinary(8000)) AS {column.name}"
-    return column.name
+        return f"CAST([{column.name}] AS varbinary(8000)) AS [{column.name}]"
+    return f"[{column.name}]"
 
 
 def source_rows(simulator, database, table, columns):
@@ -129,12 +149,18 @@ def source_rows(simulator, database, table, columns):
 
 
 # ---- comparison -------------------------------------------------------------------
-def decimal_text(value, scale):
-    return f"{value:.{scale}f}"
+def same_decimal(landed, source, scale):
+    if scale == 0:
+        return type(landed) is int and landed == source
+    return isinstance(landed, decimal.Decimal) and format(landed, "f") == f"{source:.{scale}f}"
 
 
-def landed_decimal(value):
-    return format(value, "f") if not isinstance(value, (int, str)) else value if isinstance(value, str) else str(value)
+def same_float(code):
+    def same(landed, source, _):
+        if isinstance(landed, str):
+            return not math.isfinite(source) and landed == ("NaN" if math.isnan(source) else "-Infinity" if source < 0 else "Infinity")
+        return isinstance(landed, decimal.Decimal) and struct.pack(code, float(landed)) == struct.pack(code, source)
+    return same
 
 
 def iso_time(text, digits):
@@ -148,52 +174,46 @@ def iso_stamp(text, digits):
     return f"{day}T{iso_time(clock, digits)}"
 
 
-def iso_offset(text):
+def iso_offset(text, digits):
     stamp, _, offset = text.rpartition(" ")
-    return iso_stamp(stamp, 7) + offset
-
-
-def same_float(code):
-    def same(landed, source):
-        if isinstance(landed, str):
-            return landed == ("NaN" if math.isnan(source) else "-Infinity" if source < 0 else "Infinity") and not math.isfinite(source)
-        return isinstance(landed, float | int) or hasattr(landed, "as_tuple") and struct.pack(code, float(landed)) == struct.pack(code, source)
-    return same
+    return iso_stamp(stamp, digits) + offset
 
 
 def stamp_text(value, digits):
     return value.strftime("%Y-%m-%dT%H:%M:%S").rjust(19, "0") + (f".{value.microsecond:06}"[:1 + digits] if digits else "")
 
 
+def same_text(landed, source, _):
+    return type(landed) is str and landed == source
+
+
+def same_bytes(landed, source, _):
+    return type(landed) is str and base64.b64decode(landed, validate=True) == source
+
+
 COMPARE = {
-    "int": lambda l, s: type(l) is int and l == s,
-    "bool": lambda l, s: type(l) is bool and l == bool(s),
-    "decimal10": lambda l, s: landed_decimal(l) == decimal_text(s, 10),
-    "decimal4": lambda l, s: landed_decimal(l) == decimal_text(s, 4),
-    "decimal0": lambda l, s: type(l) is int and l == s,
+    "int": lambda l, s, _: type(l) is int and l == s,
+    "bool": lambda l, s, _: type(l) is bool and l == bool(s),
+    "decimal": same_decimal,
     "float": same_float("<d"),
     "real": same_float("<f"),
-    "date": lambda l, s: l == s.isoformat(),
-    "time": lambda l, s: l == iso_time(s, 7),
-    "datetime": lambda l, s: l == stamp_text(s, 3),
-    "smalldatetime": lambda l, s: l == stamp_text(s, 0),
-    "datetime2": lambda l, s: l == iso_stamp(s, 7),
-    "datetimeoffset": lambda l, s: l == iso_offset(s),
-    "nchar6": lambda l, s: l == s and len(s.encode("utf-16-le")) == 12,
-    "varchar": lambda l, s: type(l) is str and l == s,
-    "nvarchar": lambda l, s: type(l) is str and l == s,
-    "binary": lambda l, s: type(l) is str and base64.b64decode(l, validate=True) == s,
-    "rowversion": lambda l, s: type(l) is str and base64.b64decode(l, validate=True) == s,
-    "clr": lambda l, s: type(l) is str and base64.b64decode(l, validate=True) == s,
-    "uuid": lambda l, s: type(l) is str and l.lower() == str(s).lower(),
-    "variant": lambda l, s: l == s,
+    "date": lambda l, s, _: l == s.isoformat(),
+    "time": lambda l, s, digits: l == iso_time(s, digits),
+    "datetime": lambda l, s, _: l == stamp_text(s, 3),
+    "smalldatetime": lambda l, s, _: l == stamp_text(s, 0),
+    "datetime2": lambda l, s, digits: l == iso_stamp(s, digits),
+    "datetimeoffset": lambda l, s, digits: l == iso_offset(s, digits),
+    "varchar": same_text, "nvarchar": same_text, "variant": same_text,
+    "binary": same_bytes, "rowversion": same_bytes, "clr": same_bytes,
+    "uuid": lambda l, s, _: type(l) is str and l.lower() == str(s).lower(),
 }
 
 
 def value_equal(column, landed, source):
     if source is None or landed is None:
         return source is None and landed is None
-    return COMPARE[column.kind](landed, source)
+    kind, _, digits = column.kind.partition(":")
+    return COMPARE[kind](landed, source, int(digits or 0))
 
 
 def differences(columns, key, folded, rows, most=10):

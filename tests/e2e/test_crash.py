@@ -1,0 +1,206 @@
+"""Killed at any instruction, nothing is lost and nothing lands twice: every crash point once, every party at random, every fault."""
+import os
+import re
+
+import pytest
+
+from cluster import ROOT, wait_until
+from torture import FAULTS, Torture
+from values import MIXED_KEY, differences, source_rows
+from workload import Workload
+
+POINTS = sorted({name for path in (ROOT / "worker").rglob("*.c")
+                 for name in re.findall(r'CRASH_POINT\("([^"]+)"\)', path.read_text())})
+SETTINGS = {"lease_seconds": 2, "worker_dead_seconds": 2}
+SECONDS = int(os.environ.get("SLUICE_TEST_TORTURE_SECONDS", "30"))
+
+
+def started(stack, rows=600, **options):
+    """A filled table, registered with small files and ranges, so that every kind of act happens."""
+    for name, value in SETTINGS.items():
+        stack.set(name, value)
+    work = Workload(stack).fill(rows)
+    stack.register()
+    stack.add_table(work.table, load_range_rows=max(200, rows // 3), target_file_bytes=20000, compression="none", **options)
+    return work
+
+
+def assert_exact(stack, work):
+    stack.wait_uploaded(work.table, timeout_s=60)
+    landed = stack.check({work.table: MIXED_KEY}, killed=True)
+    found = differences(work.columns, MIXED_KEY, landed.fold(work.table, MIXED_KEY),
+                        source_rows(stack.simulator, stack.name, work.table, work.columns))
+    assert not found, "\n".join(found)
+    return landed
+
+
+def test_crash_points_are_found():
+    assert len(POINTS) >= 17 and {"seal_before", "objects_after", "manifest_before", "commit_after"} <= set(POINTS)
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_crash_at_a_point_loses_and_doubles_nothing(make_stack, tmp_path, point):
+    crash(make_stack(), tmp_path, point)
+
+
+S3_POINTS = [p for p in POINTS if re.match("(seal|object|group_seal|manifest|commit)", p)]
+
+
+@pytest.mark.parametrize("point", S3_POINTS)
+def test_crash_at_a_point_with_s3_loses_and_doubles_nothing(make_stack, make_bucket, tmp_path, point):
+    crash(make_stack(target=make_bucket()), tmp_path, point)
+
+
+def crash(stack, tmp_path, point):
+    """The process dies on its first arrival at the point; others of the same worker go on and take over."""
+    tmp_path.chmod(0o777)
+    once = tmp_path / "once"
+    work = started(stack)
+    stack.start(SLUICE_CRASH_AT=point, SLUICE_CRASH_ONCE=str(once))
+    stack.wait(lambda: once.exists() or streaming(stack, work), f"crash point {point} or the end of the load")
+    for _ in range(5):
+        work.transaction()
+    stack.wait_state(work.table)
+    work.transaction()
+    assert_exact(stack, work)
+    stack.wait(once.exists, f"crash point {point} is reached", 20)
+    assert_exact(stack, work)
+    stack.stop()
+
+
+def streaming(stack, work):
+    row = stack.status(work.table)
+    return row and row["state"] == "streaming"
+
+
+def test_random_kills_of_every_party(workdir, backing, simulator):
+    """kill -9 of runner, poller, worker, postmaster while a writer writes and the simulator fails; the long form is make torture."""
+    with Torture(workdir / "torture", backing=backing, simulator=simulator, rows=2000, seed=1) as torture:
+        torture.run(SECONDS)
+        result = torture.result()
+    assert (result.lost, result.twice) == (0, 0), result.details
+    assert result.kills >= SECONDS // 5 and result.faults >= 1
+
+
+# ---- the source misbehaves --------------------------------------------------------
+@pytest.mark.parametrize("fault", FAULTS)
+def test_fault_on_the_wire_loses_and_doubles_nothing(stack, fault):
+    work = started(stack)
+    stack.start()
+    stack.wait_state(work.table)
+    for statement in ("cdc.dbo_mixed_CT", work.table):
+        stack.simulator.fault(fault.format(match=statement))
+        for _ in range(5):
+            work.transaction()
+        stack.sql("SELECT sluice.resync_table(%s)", stack.table_name(work.table))
+        stack.wait(lambda: (row := stack.status(work.table)) and row["state"] in ("loading", "registered"), "resync begins")
+        stack.wait_state(work.table, timeout_s=90)
+        stack.simulator.fault("")
+        assert_exact(stack, work)
+    stack.stop()
+
+
+def test_silent_server_is_left_after_the_query_timeout(stack):
+    for name, value in SETTINGS.items():
+        stack.set(name, value)
+    work = Workload(stack).fill(300)
+    stack.register(query_timeout=2)
+    stack.add_table(work.table)
+    stack.start()
+    stack.wait_state(work.table)
+    stack.simulator.fault("match cdc.dbo_mixed_CT\nstall_after_bytes 100\ncount 1")
+    for _ in range(3):
+        work.transaction()
+    assert_exact(stack, work)
+    stack.simulator.fault("")
+    stack.stop()
+
+
+def test_dead_capture_job_is_told_and_nothing_is_lost(stack):
+    work = started(stack)
+    stack.start()
+    stack.wait_state(work.table)
+    stack.wait_uploaded(work.table)
+    stack.tsql("EXEC sys.sp_cdc_stop_job @job_type = N'capture'")
+    work.transaction()
+    stack.sql("SELECT sluice.check_source(%s)", stack.name)
+    stack.wait(lambda: [row for row in stack.sql("SELECT * FROM sluice.source_status") if "capture" in str(row).lower()], "source_status names the job")
+    stack.tsql("EXEC sys.sp_cdc_start_job @job_type = N'capture'")
+    assert_exact(stack, work)
+    stack.stop()
+
+
+def test_cleanup_below_the_saved_position_is_lost_until_resync(stack):
+    work = started(stack)
+    stack.start()
+    stack.wait_state(work.table)
+    stack.wait_uploaded(work.table)
+    stack.stop()
+    for _ in range(5):
+        work.transaction()
+    captured(stack)
+    stack.tsql("DECLARE @lsn binary(10) = sys.fn_cdc_get_max_lsn(); "
+               "EXEC sys.sp_cdc_cleanup_change_table @capture_instance = N'dbo_mixed', @low_water_mark = @lsn, @threshold = 5000")
+    stack.start()
+    row = stack.wait_state(work.table, "lost")
+    assert "resync" in row["hint"], row
+    stack.sql("SELECT sluice.resync_table(%s)", stack.table_name(work.table))
+    stack.wait_state(work.table)
+    assert_exact(stack, work)
+    stack.stop()
+
+
+def captured(stack):
+    """The capture job has seen all that is committed."""
+    connection = stack.simulator.connect(stack.name)
+    try:
+        mark = stack.simulator.query("SELECT sys.fn_cdc_get_max_lsn()", connection=connection)[0][0]
+        wait_until(lambda: stack.simulator.query("SELECT sys.fn_cdc_get_max_lsn()", connection=connection)[0][0] != mark, 20, "an idle row")
+    finally:
+        connection.close()
+
+
+def test_restore_to_an_older_position_is_rewound_until_resync(stack):
+    work = started(stack)
+    stack.start()
+    stack.wait_state(work.table)
+    stack.wait_uploaded(work.table)
+    stack.tsql("EXEC sluice_sim.restore_to_lsn 0")
+    row = stack.wait_state(work.table, "rewound")
+    assert "resync" in row["hint"], row
+    stack.sql("SELECT sluice.resync_source(%s)", stack.name)
+    stack.wait_state(work.table)
+    for _ in range(3):
+        work.transaction()
+    assert_exact(stack, work)
+    stack.stop()
+
+
+def test_change_table_without_command_id_is_read(stack):
+    stack.simulator.exec_sql("EXEC sluice_sim.set_option 'command_id_column', 0")
+    try:
+        work = started(stack)
+    finally:
+        stack.simulator.exec_sql("EXEC sluice_sim.set_option 'command_id_column', 1")
+    stack.start()
+    stack.wait_state(work.table)
+    for _ in range(10):
+        work.transaction()
+    landed = assert_exact(stack, work)
+    changes = [row["_sluice_seq"] for file in landed.files if file.kind == "cdc" for row in file.rows]
+    assert changes and all(seq[32:40] == "00000000" for seq in changes), "command_id is 0 where absent"
+    stack.stop()
+
+
+def test_sequence_values_that_jump_are_ordered_by_command(stack):
+    stack.simulator.exec_sql("EXEC sluice_sim.set_option 'seqval_shuffle', 1")
+    try:
+        work = started(stack)
+        stack.start()
+        stack.wait_state(work.table)
+        for _ in range(30):
+            work.transaction()
+        assert_exact(stack, work)
+    finally:
+        stack.simulator.exec_sql("EXEC sluice_sim.set_option 'seqval_shuffle', 0")
+    stack.stop()
