@@ -146,7 +146,8 @@ static int settle_absent(S3Object *object, Error *error)
 static int settle(S3Object *object, SinkOutcome *outcome, SinkHead *head, Error *error)
 {
     const S3Call *call = &object->call;
-    bool doubtful = call->status == 409 || call->status == 412 || strcmp(call->code, "NoSuchUpload") == 0 || s3_call_unsettled(call);
+    bool doubtful = call->status == 409 || call->status == 412 || strcmp(call->code, "NoSuchUpload") == 0 ||
+                    (call->reached && s3_call_unsettled(call));
 
     *head = (SinkHead){.exists = false};
     if (s3_call_good(call)) {

@@ -16,6 +16,7 @@
 #define CONNECT_TIMEOUT_MS 5000L
 #define STALL_SECONDS 30L /* without a byte in either direction */
 #define CONNECTIONS_KEPT 16L
+#define SKEW_SECONDS 600 /* S3 refuses a difference of 15 minutes */
 #define BEAT_MS 200
 #define WAIT_MS 500
 
@@ -374,12 +375,17 @@ bool s3_call_unsettled(const S3Call *call)
     return false;
 }
 
+/* The answer to a HEAD has no body that could say RequestTimeTooSkewed: there the clocks themselves do. */
 static bool skew_correct(S3Call *call)
 {
-    if (call->skew_corrected || !call->date_s || strcmp(call->code, "RequestTimeTooSkewed") != 0)
+    int64_t offset = call->date_s - clock_wall_us() / 1000000;
+    int64_t skew = llabs(offset - call->http->clock_offset_s);
+    bool silent = call->status == 403 && !call->code[0] && skew > SKEW_SECONDS;
+
+    if (call->skew_corrected || !call->date_s || (!silent && strcmp(call->code, "RequestTimeTooSkewed") != 0))
         return false;
     call->skew_corrected = true;
-    call->http->clock_offset_s = call->date_s - clock_wall_us() / 1000000;
+    call->http->clock_offset_s = offset;
     return true;
 }
 
@@ -398,6 +404,7 @@ static void try_end(S3Call *call, CURLcode curl)
     call->curl = curl;
     curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &call->status);
     answer_judge(call);
+    call->reached |= curl != CURLE_COULDNT_RESOLVE_PROXY && curl != CURLE_COULDNT_RESOLVE_HOST && curl != CURLE_COULDNT_CONNECT;
     easy_drop(call);
     if (skew_correct(call)) {
         call->wake_ms = 0;

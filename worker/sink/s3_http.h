@@ -59,6 +59,7 @@ struct S3Call {
     uint64_t content_length;
     int64_t date_s;        /* of the Date header, 0 = none */
     Buffer answer;
+    bool reached;          /* some try may have come to the server */
     bool too_large;        /* the answer exceeded its buffer */
     bool broken;           /* could not even be sent; `error` says why */
     Error error;
