@@ -50,8 +50,9 @@ static int prelogin_answer(Connection *connection, int encryption)
         at += options[i].length;
     }
     answer[25] = OPTION_END;
-    answer[26] = 16; /* version 16.0.4096.0 */
-    answer[28] = 0x10;
+    answer[26] = 15; /* version 15.0.4375.0, as in @@VERSION */
+    answer[28] = 0x11;
+    answer[29] = 0x17;
     answer[32] = (uint8_t)encryption;
     net_begin(connection);
     if (net_put(connection, answer, sizeof answer) != 0)

@@ -235,7 +235,7 @@ int token_login_ack(Connection *connection, uint32_t version)
     for (int shift = 24; shift >= 0; shift -= 8)
         put(&body, version >> shift & 0xFF, 1);
     put_text(&body, "Microsoft SQL Server", 1);
-    bytes_append(&body, "\x10\x00\x10\x00", 4); /* 16.0.4096: the major version of SQL Server 2022 */
+    bytes_append(&body, "\x0f\x00\x11\x17", 4); /* 15.0.4375, as in @@VERSION */
     return send_sized(connection, 0xAD, &body);
 }
 
