@@ -96,7 +96,7 @@ class Test:
         self.check(answer.errors == [208] and answer.done[-1][1] == ERROR, "an error marks its DONE", answer.done)
         answer = client.sql("FROBNICATE the database")
         self.check(answer.errors and answer.done[-1][1] & ERROR, "an unknown statement is an error", answer.tokens)
-        answer = client.sql("SELECT '" + "x" * 30000 + "' AS a WHERE 1 = 0")
+        answer = client.sql("SELECT N'" + "x" * 30000 + "' AS a WHERE 1 = 0")
         self.check(not answer.errors and answer.rows == 0, "a request of several packets is put together", answer.errors)
         client.close()
 
