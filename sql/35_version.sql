@@ -1,0 +1,104 @@
+-- Schema versions: which columns a table's files hold, and the capture instance they are read from.
+
+CREATE FUNCTION _sluice.key_names(t _sluice.tab, source_object_id bigint, instance_key jsonb) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT coalesce(nullif($1.options -> 'key', 'null'),
+		(SELECT CASE WHEN jsonb_array_length(s.primary_key) > 0 THEN s.primary_key
+				WHEN jsonb_array_length(s.key) > 0 THEN (SELECT jsonb_agg(k -> 'name' ORDER BY n) FROM jsonb_array_elements(s.key) WITH ORDINALITY e(k, n)) END
+			FROM _sluice.source_table s WHERE s.source_id = $1.source_id AND s.object_id = $2),
+		$3, '[]')
+$$;
+COMMENT ON FUNCTION _sluice.key_names(_sluice.tab, bigint, jsonb) IS 'Names of the key columns: as asked, else primary key, else the key loads use, else the capture instance''s index';
+
+CREATE FUNCTION _sluice.columns_build(t _sluice.tab, c _sluice.capture_instance) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH k AS (
+		SELECT e.name, e.n FROM jsonb_array_elements_text(_sluice.key_names($1, $2.source_object_id, $2.key)) WITH ORDINALITY e(name, n)
+	), col AS (
+		SELECT i.f ->> 'name' AS name, i.n, s.facts, i.f AS captured,
+			row_number() OVER (PARTITION BY lower(i.f ->> 'name') ORDER BY i.n) AS twin
+		FROM jsonb_array_elements($2.columns) WITH ORDINALITY i(f, n)
+		JOIN _sluice.source_column s ON s.source_id = $1.source_id AND s.object_id = $2.source_object_id AND s.name = i.f ->> 'name'
+		WHERE coalesce(s.facts -> 'computed', 'null') = 'null' AND NOT coalesce($1.options -> 'exclude', '[]') ? (i.f ->> 'name')
+	)
+	SELECT coalesce(jsonb_agg(jsonb_build_object(
+		-- Spark and DuckDB see two columns that differ in case, or one named like a partition, as one.
+		'name', CASE WHEN col.twin > 1 OR lower(col.name) ~ '^_sluice_|^sluice_(epoch|kind|day|hour)$' THEN col.name || '_' || col.n ELSE col.name END,
+		'source_name', col.name,
+		'source_type', coalesce(col.captured -> 'source_type', col.facts -> 'source_type'),
+		'type', coalesce(col.captured -> 'type', col.facts -> 'type'),
+		'precision', coalesce(col.captured -> 'precision', col.facts -> 'precision'),
+		'scale', coalesce(col.captured -> 'scale', col.facts -> 'scale'),
+		'nullable', coalesce(col.facts -> 'nullable', 'true'),
+		'large', coalesce(col.facts -> 'large', 'false'),
+		'key_ordinal', coalesce(k.n, 0),
+		'collation', col.facts -> 'collation') ORDER BY col.n), '[]')
+	FROM col LEFT JOIN k ON k.name = col.name
+$$;
+COMMENT ON FUNCTION _sluice.columns_build(_sluice.tab, _sluice.capture_instance) IS 'The columns that a table lands from a capture instance, computed and excluded ones left out';
+
+CREATE FUNCTION _sluice.columns_refused(t _sluice.tab, c _sluice.capture_instance) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT string_agg(format('%s (%s)', s.name, s.facts ->> 'refused'), ', ' ORDER BY s.ordinal)
+	FROM _sluice.source_column s
+	WHERE s.source_id = $1.source_id AND s.object_id = $2.source_object_id AND s.facts ->> 'refused' IS NOT NULL
+		AND EXISTS (SELECT FROM jsonb_array_elements($2.columns) i WHERE i ->> 'name' = s.name)
+		AND NOT coalesce($1.options -> 'exclude', '[]') ? s.name
+$$;
+COMMENT ON FUNCTION _sluice.columns_refused(_sluice.tab, _sluice.capture_instance) IS 'Columns that cannot be captured exactly and are not excluded, with the reason';
+
+CREATE FUNCTION _sluice.instance_newest(source_id bigint, source_object_id bigint) RETURNS _sluice.capture_instance
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT c FROM _sluice.capture_instance c
+	WHERE c.source_id = $1 AND c.source_object_id = $2 AND c.columns IS NOT NULL AND coalesce(c.readable, true)
+	ORDER BY c.start DESC NULLS LAST, c.create_date DESC, c.instance DESC LIMIT 1
+$$;
+COMMENT ON FUNCTION _sluice.instance_newest(bigint, bigint) IS 'The newest readable capture instance of a table';
+
+CREATE FUNCTION _sluice.version_make(t _sluice.tab, c _sluice.capture_instance, since _sluice.pos) RETURNS integer
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	cols jsonb := _sluice.columns_build(t, c);
+	keys jsonb;
+	made integer;
+BEGIN
+	SELECT coalesce(jsonb_agg(s.facts || k.value ORDER BY k.ordinality), '[]') INTO keys
+	FROM _sluice.source_table st, jsonb_array_elements(st.key) WITH ORDINALITY k
+	JOIN _sluice.source_column s ON s.source_id = t.source_id AND s.object_id = c.source_object_id AND s.name = k.value ->> 'name'
+	WHERE st.source_id = t.source_id AND st.object_id = c.source_object_id;
+	SELECT v.version INTO made FROM _sluice.schema_version v
+	WHERE v.table_id = t.table_id AND v.version = (SELECT max(x.version) FROM _sluice.schema_version x WHERE x.table_id = t.table_id)
+		AND (v.instance, v.instance_object_id, v.columns, v.key) = (c.instance, c.object_id, cols, keys);
+	IF FOUND THEN
+		RETURN made;
+	END IF;
+	INSERT INTO _sluice.schema_version (table_id, version, instance, instance_object_id, source_object_id, command_id, columns, key, valid_from)
+	SELECT t.table_id, coalesce(max(x.version), 0) + 1, c.instance, c.object_id, c.source_object_id, coalesce(c.command_id, true), cols, keys, since
+	FROM _sluice.schema_version x WHERE x.table_id = t.table_id
+	RETURNING version INTO made;
+	PERFORM _sluice.event_add('info', 'schema', t.source_id, t.target_id, t.table_id,
+		format('schema version %s of %s: %s columns from capture instance %s', made, t.name, jsonb_array_length(cols), c.instance));
+	RETURN made;
+END
+$$;
+COMMENT ON FUNCTION _sluice.version_make(_sluice.tab, _sluice.capture_instance, _sluice.pos) IS 'A table''s schema version for a capture instance, made where the newest differs';
+
+CREATE FUNCTION _sluice.keyless(t _sluice.tab) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT NOT EXISTS (SELECT FROM _sluice.schema_version v, jsonb_array_elements(v.columns) c
+		WHERE v.table_id = $1.table_id AND v.version = $1.version AND (c ->> 'key_ordinal')::integer > 0)
+$$;
+COMMENT ON FUNCTION _sluice.keyless(_sluice.tab) IS 'Has the table no key to fold by?';
+
+CREATE FUNCTION _sluice.columns_type(columns jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT coalesce(jsonb_object_agg(c ->> 'source_name', jsonb_build_array(c -> 'type', c -> 'precision', c -> 'scale')), '{}') FROM jsonb_array_elements($1) c
+$$;
+COMMENT ON FUNCTION _sluice.columns_type(jsonb) IS 'Column names with their types, to compare two versions';

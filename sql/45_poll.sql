@@ -1,0 +1,168 @@
+-- The poller: what it asks, and what its answers mean. Contract: worker/control/README.md.
+
+CREATE FUNCTION _sluice.poll_lock(arg jsonb) RETURNS _sluice.source_state
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	x _sluice.source_state;
+BEGIN
+	SELECT * INTO x FROM _sluice.source_state y WHERE y.source_id = (arg ->> 'source_id')::bigint FOR UPDATE;
+	IF x.lease_worker IS DISTINCT FROM (arg ->> 'worker_id')::bigint OR x.generation IS DISTINCT FROM (arg ->> 'generation')::bigint THEN
+		PERFORM _sluice.fail('SL001', format('the poll lease of source %s is lost', coalesce(arg ->> 'source_id', '?')), 'Another poller has it.');
+	END IF;
+	RETURN x;
+END
+$$;
+COMMENT ON FUNCTION _sluice.poll_lock(jsonb) IS 'Locks a source for the poller that holds its lease, or SL001';
+
+CREATE FUNCTION _sluice.poll_ms(s _sluice.source) RETURNS integer
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$ SELECT coalesce($1.options ->> 'poll_ms', _sluice.setting('poll_interval_ms'))::integer $$;
+COMMENT ON FUNCTION _sluice.poll_ms(_sluice.source) IS 'Milliseconds between two polls of a source';
+
+CREATE FUNCTION _sluice.ask_instances(source_id bigint) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT coalesce(jsonb_agg(jsonb_build_object('table_id', t.table_id, 'instance', t.instance, 'newest', greatest(t.newest, t.position)) ORDER BY t.table_id), '[]')
+	FROM _sluice.tab t
+	WHERE t.source_id = $1 AND t.wanted <> 'dropped' AND t.phase <> 'registered' AND coalesce(t.trouble, 'error') = 'error'
+$$;
+COMMENT ON FUNCTION _sluice.ask_instances(bigint) IS 'The followed tables, and the newest change known of each';
+
+CREATE FUNCTION _sluice.ask_splits(source_id bigint) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH r AS (
+		SELECT greatest(coalesce(sum(w.runners), 0), 1) AS runners FROM _sluice.worker w
+		WHERE w.stopped_at IS NULL AND w.beat_at > clock_timestamp() - _sluice.seconds('worker_dead_seconds')
+	)
+	SELECT coalesce(jsonb_agg(jsonb_build_object('table_id', t.table_id, 'job_id', t.job_id, 'range', t.load_range, 'schema', t.schema_name,
+		'table', t.table_name, 'keys', v.key, 'from', coalesce(t.load_from, 'null'),
+		'rows', (_sluice.options_full('table', t.options) ->> 'load_range_rows')::bigint) ORDER BY t.table_id), '[]')
+	FROM _sluice.tab t JOIN _sluice.schema_version v USING (table_id, version), r
+	WHERE t.source_id = $1 AND t.wanted = 'run' AND t.phase = 'loading' AND t.load_open AND t.trouble IS NULL
+		AND (SELECT count(*) FROM _sluice.batch b WHERE b.table_id = t.table_id AND b.work = 'load' AND b.lease_worker IS NULL) < 2 * r.runners
+$$;
+COMMENT ON FUNCTION _sluice.ask_splits(bigint) IS 'Load ranges whose upper bound is wanted: at most two unclaimed ones a runner ahead';
+
+CREATE FUNCTION _sluice.ask(x _sluice.source_state) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT jsonb_build_object('position', $1.position, 'ddl_after', $1.ddl_after, 'instances', _sluice.ask_instances($1.source_id),
+		'fences', (SELECT coalesce(jsonb_agg(jsonb_build_object('table_id', t.table_id, 'clock', t.fence_clock) ORDER BY t.table_id), '[]')
+			FROM _sluice.tab t WHERE t.source_id = $1.source_id AND t.phase = 'loading' AND t.wanted = 'run' AND t.fence_clock IS NOT NULL AND t.fence_position IS NULL),
+		'splits', _sluice.ask_splits($1.source_id),
+		'quiet', (SELECT coalesce(jsonb_agg(jsonb_build_object('table_id', t.table_id, 'instance', t.instance, 'from', t.load_low, 'to', t.load_high) ORDER BY t.table_id), '[]')
+			FROM _sluice.tab t WHERE t.source_id = $1.source_id AND t.phase = 'loading' AND t.wanted = 'run' AND NOT t.load_exact
+				AND t.load_high IS NOT NULL AND t.load_high <= $1.position))
+$$;
+COMMENT ON FUNCTION _sluice.ask(_sluice.source_state) IS 'What a poll asks the source';
+
+CREATE FUNCTION _sluice.poll_begin(arg jsonb) RETURNS jsonb
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	x _sluice.source_state;
+	s _sluice.source;
+	rest boolean;
+BEGIN
+	SELECT * INTO x FROM _sluice.source_state y WHERE y.source_id = (arg ->> 'source_id')::bigint FOR UPDATE;
+	SELECT * INTO s FROM _sluice.source y WHERE y.source_id = x.source_id;
+	IF s.source_id IS NULL OR s.wanted <> 'run' OR x.lease_worker IS DISTINCT FROM (arg ->> 'worker_id')::bigint
+		OR x.lease_until < clock_timestamp() OR NOT _sluice.is_here() THEN
+		RETURN NULL;
+	END IF;
+	rest := coalesce(x.next_poll_at > clock_timestamp(), false);
+	IF NOT rest THEN
+		-- Each poll has a generation of its own: an older poller of the same worker can store nothing.
+		UPDATE _sluice.source_state y SET generation = y.generation + 1, poll_began_at = clock_timestamp()
+		WHERE y.source_id = x.source_id RETURNING * INTO x;
+	END IF;
+	RETURN jsonb_build_object('source', _sluice.source_doc(s), 'generation', x.generation, 'poll_ms', _sluice.poll_ms(s), 'rest', rest,
+		'discover', NOT rest AND (x.discovered_at IS NULL OR x.discover_asked_at > x.discovered_at
+			OR x.discovered_at < clock_timestamp() - _sluice.seconds('discover_seconds')),
+		'check', NOT rest AND coalesce(x.check_asked_at > coalesce(x.checked_at, '-infinity'), false),
+		'ask', CASE WHEN NOT rest THEN _sluice.ask(x) ELSE 'null' END);
+END
+$$;
+COMMENT ON FUNCTION _sluice.poll_begin(jsonb) IS 'Poller: what to ask now; NULL when the source is not this worker''s';
+
+CREATE FUNCTION _sluice.cut_rewound(x _sluice.source_state, answer jsonb) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT CASE
+		WHEN ($2 ->> 'position')::_sluice.pos < $1.position THEN format('the source''s log went back from %s to %s', $1.position, $2 ->> 'position')
+		ELSE (SELECT format('%s of the database changed', string_agg(o.key, ', ' ORDER BY o.key))
+			FROM jsonb_each_text($1.identity) o JOIN jsonb_each_text($2 -> 'identity') n USING (key) WHERE o.value <> n.value HAVING count(*) > 0)
+		END
+	WHERE jsonb_typeof($2 -> 'identity') = 'object' OR $2 ->> 'position' IS NOT NULL
+$$;
+COMMENT ON FUNCTION _sluice.cut_rewound(_sluice.source_state, jsonb) IS 'Why another log stands behind the positions (restore, forced failover), or NULL';
+
+CREATE FUNCTION _sluice.source_rewound(x _sluice.source_state, reason text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	name text := (SELECT s.name FROM _sluice.source s WHERE s.source_id = x.source_id);
+	todo text := format('SELECT * FROM sluice.resync_source(%L); reads all its tables again, in new epochs.', name);
+BEGIN
+	UPDATE _sluice.source_state y SET state = 'rewound', code = 'SL010', message = reason, hint = todo WHERE y.source_id = x.source_id;
+	PERFORM _sluice.event_add('error', 'rewound', x.source_id, NULL, NULL, format('source %s: %s', name, reason), jsonb_build_object('hint', todo));
+	PERFORM _sluice.trouble_set(t.table_id, 'rewound', 'SL010', reason, todo)
+	FROM _sluice.tab t WHERE t.source_id = x.source_id AND t.wanted <> 'dropped' AND t.phase <> 'registered';
+END
+$$;
+COMMENT ON FUNCTION _sluice.source_rewound(_sluice.source_state, text) IS 'A restored or failed-over source: all of its tables stop until resync_source()';
+
+CREATE FUNCTION _sluice.cut_save(x _sluice.source_state, answer jsonb) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp
+AS $$
+	UPDATE _sluice.source_state y SET state = CASE WHEN y.state = 'rewound' THEN y.state ELSE 'ok' END,
+		code = CASE WHEN y.state = 'rewound' THEN y.code END, message = CASE WHEN y.state = 'rewound' THEN y.message END,
+		hint = CASE WHEN y.state = 'rewound' THEN y.hint END, fail_count = 0, polled_at = clock_timestamp(),
+		next_poll_at = y.poll_began_at + make_interval(secs => _sluice.poll_ms(s) / 1000.0),
+		position = CASE WHEN y.state = 'rewound' THEN y.position ELSE coalesce(($2 ->> 'position')::_sluice.pos, y.position) END,
+		tran_end_time = coalesce(($2 ->> 'tran_end_time')::timestamptz, y.tran_end_time),
+		source_time = coalesce(($2 ->> 'source_time')::timestamptz, clock_timestamp()), clock = $2 ->> 'clock',
+		utc_offset_minutes = coalesce(($2 ->> 'utc_offset_minutes')::integer, y.utc_offset_minutes),
+		identity = CASE WHEN y.state = 'rewound' THEN y.identity
+			ELSE coalesce(y.identity, '{}') || coalesce(jsonb_strip_nulls(nullif($2 -> 'identity', 'null')), '{}') END,
+		read_only = ($2 ->> 'read_only')::boolean, capture = nullif($2 -> 'capture', 'null')
+	FROM _sluice.source s WHERE y.source_id = $1.source_id AND s.source_id = $1.source_id
+$$;
+COMMENT ON FUNCTION _sluice.cut_save(_sluice.source_state, jsonb) IS 'Stores the cut: one small row a source';
+
+CREATE FUNCTION _sluice.instances_store(source_id bigint, instances jsonb) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH found AS (
+		SELECT * FROM jsonb_to_recordset($2) f(instance text, object_id bigint, source_object_id bigint, start text, start_before text, create_date text)
+	), gone AS (
+		DELETE FROM _sluice.capture_instance c WHERE c.source_id = $1 AND NOT EXISTS (SELECT FROM found f WHERE f.instance = c.instance AND f.object_id = c.object_id)
+	), changed AS (
+		UPDATE _sluice.capture_instance c SET start = f.start, start_before = f.start_before, source_object_id = f.source_object_id, create_date = f.create_date
+		FROM found f WHERE c.source_id = $1 AND c.instance = f.instance AND c.object_id = f.object_id
+			AND (c.start, c.start_before, c.source_object_id, c.create_date) IS DISTINCT FROM (f.start::_sluice.pos, f.start_before::_sluice.pos, f.source_object_id, f.create_date)
+	), fresh AS (
+		SELECT f.* FROM found f WHERE NOT EXISTS (SELECT FROM _sluice.capture_instance c WHERE c.source_id = $1 AND c.instance = f.instance AND c.object_id = f.object_id)
+	), asked AS (
+		-- Its columns are not known yet.
+		UPDATE _sluice.source_state x SET discover_asked_at = clock_timestamp() WHERE x.source_id = $1 AND EXISTS (SELECT FROM fresh)
+	)
+	INSERT INTO _sluice.capture_instance AS c (source_id, instance, object_id, source_object_id, start, start_before, create_date)
+	SELECT $1, f.instance, f.object_id, f.source_object_id, f.start, f.start_before, f.create_date FROM fresh f
+	ON CONFLICT (source_id, instance) DO NOTHING
+$$;
+COMMENT ON FUNCTION _sluice.instances_store(bigint, jsonb) IS 'Low-water marks of all capture instances; a new instance asks for discovery';
+
+CREATE FUNCTION _sluice.pending_note(source_id bigint, newest jsonb, prev _sluice.pos, source_time timestamptz) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp
+AS $$
+	-- A table without pending change had read everything up to the previous cut, so that is where the new change begins.
+	UPDATE _sluice.tab t SET newest = n.position,
+		position = CASE WHEN t.pending_since IS NULL AND t.phase <> 'registered' THEN greatest(t.position, $3)::_sluice.pos ELSE t.position END,
+		pending_since = coalesce(t.pending_since, CASE WHEN n.position::_sluice.pos > t.position THEN $4 END)
+	FROM jsonb_to_recordset($2) n(table_id bigint, position text)
+	WHERE t.source_id = $1 AND t.table_id = n.table_id AND t.phase <> 'registered' AND (t.newest IS NULL OR n.position::_sluice.pos > t.newest)
+$$;
+COMMENT ON FUNCTION _sluice.pending_note(bigint, jsonb, _sluice.pos, timestamptz) IS 'Notes unread changes: where they begin is fixed when the first is seen';

@@ -1,0 +1,129 @@
+-- Discovery: what the source has, which of it our tables are, and what moved since a table's schema version was made.
+
+CREATE FUNCTION _sluice.facts_tables(source_id bigint, tables jsonb) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp
+AS $$
+	DELETE FROM _sluice.source_table s WHERE s.source_id = $1;
+	INSERT INTO _sluice.source_table (source_id, object_id, schema_name, table_name, rows, cdc, memory_optimized, temporal, key, primary_key)
+	SELECT $1, (t ->> 'object_id')::bigint, t ->> 'schema', t ->> 'table', (t ->> 'rows')::bigint, coalesce((t ->> 'cdc')::boolean, false),
+		(t ->> 'memory_optimized')::boolean, t ->> 'temporal', coalesce(nullif(t -> 'key', 'null'), '[]'), coalesce(nullif(t -> 'primary_key', 'null'), '[]')
+	FROM jsonb_array_elements($2) t;
+	INSERT INTO _sluice.source_column (source_id, object_id, ordinal, name, facts)
+	SELECT $1, (t ->> 'object_id')::bigint, c.n, c.f ->> 'name', c.f
+	FROM jsonb_array_elements($2) t, jsonb_array_elements(t -> 'columns') WITH ORDINALITY c(f, n);
+	INSERT INTO _sluice.capture_instance AS c (source_id, instance, object_id, source_object_id, start, start_before, create_date, command_id, readable, columns, key)
+	SELECT $1, i ->> 'instance', (i ->> 'object_id')::bigint, (t ->> 'object_id')::bigint, i ->> 'start', i ->> 'start_before', i ->> 'create_date',
+		coalesce((i ->> 'command_id')::boolean, true), coalesce((i ->> 'readable')::boolean, true), i -> 'columns', coalesce(nullif(i -> 'key', 'null'), '[]')
+	FROM jsonb_array_elements($2) t, jsonb_array_elements(coalesce(t -> 'instances', '[]')) i
+	ON CONFLICT (source_id, instance) DO UPDATE SET object_id = excluded.object_id, source_object_id = excluded.source_object_id,
+		start = greatest(CASE WHEN c.object_id = excluded.object_id THEN c.start END, excluded.start)::_sluice.pos,
+		start_before = greatest(CASE WHEN c.object_id = excluded.object_id THEN c.start_before END, excluded.start_before)::_sluice.pos,
+		create_date = excluded.create_date, command_id = excluded.command_id, readable = excluded.readable, columns = excluded.columns, key = excluded.key;
+$$;
+COMMENT ON FUNCTION _sluice.facts_tables(bigint, jsonb) IS 'Replaces what is known of a source''s tables, columns and capture instances';
+
+CREATE FUNCTION _sluice.cdc_enable(schema_name text, table_name text, instance text) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT format('EXEC sys.sp_cdc_enable_table @source_schema = N''%s'', @source_name = N''%s'', @role_name = NULL, @supports_net_changes = 0%s;',
+		replace($1, '''', ''''''), replace($2, '''', ''''''), CASE WHEN $3 IS NOT NULL THEN format(', @capture_instance = N''%s''', replace($3, '''', '''''')) ELSE '' END)
+$$;
+COMMENT ON FUNCTION _sluice.cdc_enable(text, text, text) IS 'T-SQL that enables capture of a table (net changes off: their index slows the capture job)';
+
+CREATE FUNCTION _sluice.table_notice(t _sluice.tab, message text, hint text) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp
+AS $$
+	UPDATE _sluice.tab x SET notice = $2, notice_hint = $3 WHERE x.table_id = $1.table_id AND (x.notice, x.notice_hint) IS DISTINCT FROM ($2, $3)
+$$;
+COMMENT ON FUNCTION _sluice.table_notice(_sluice.tab, text, text) IS 'What a person should know of a table that goes on nevertheless; NULL clears it';
+
+CREATE FUNCTION _sluice.table_resolve(t _sluice.tab) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	s _sluice.source_table;
+	c _sluice.capture_instance;
+	source text := (SELECT x.name FROM _sluice.source x WHERE x.source_id = t.source_id);
+	refused text;
+BEGIN
+	SELECT * INTO s FROM _sluice.source_table x WHERE x.source_id = t.source_id AND x.schema_name = t.schema_name AND x.table_name = t.table_name;
+	IF NOT FOUND THEN
+		PERFORM _sluice.table_notice(t, format('there is no table %s.%s at the source, or it may not be seen', t.schema_name, t.table_name),
+			format('SELECT * FROM sluice.source_table WHERE source = %L; lists what there is. CALL sluice.refresh(%1$L); looks again.', source));
+		RETURN;
+	END IF;
+	c := _sluice.instance_newest(t.source_id, s.object_id);
+	IF c.instance IS NULL THEN
+		PERFORM _sluice.table_notice(t, format('%s.%s is not enabled for CDC, or its change table may not be read', t.schema_name, t.table_name),
+			_sluice.cdc_enable(t.schema_name, t.table_name, NULL));
+		RETURN;
+	END IF;
+	UPDATE _sluice.tab x SET source_object_id = s.object_id WHERE x.table_id = t.table_id AND x.source_object_id IS DISTINCT FROM s.object_id;
+	refused := _sluice.columns_refused(t, c);
+	IF refused IS NOT NULL THEN
+		PERFORM _sluice.trouble_set(t.table_id, 'error', '0A000', format('columns of %s cannot be captured exactly: %s', t.name, refused),
+			format('SELECT sluice.alter_table(%L, options => ''{"exclude": ["..."]}''); leaves them out, then SELECT sluice.resume_table(%1$L);', t.name));
+		RETURN;
+	END IF;
+	PERFORM _sluice.table_notice(t, NULL, NULL);
+END
+$$;
+COMMENT ON FUNCTION _sluice.table_resolve(_sluice.tab) IS 'Finds a registered table among the facts, or says what is in the way';
+
+CREATE FUNCTION _sluice.table_drift(t _sluice.tab) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	had jsonb := (SELECT _sluice.columns_type(v.columns) FROM _sluice.schema_version v WHERE v.table_id = t.table_id AND v.version = t.version);
+	has jsonb;
+	c _sluice.capture_instance;
+	changed text;
+	missing text;
+BEGIN
+	SELECT * INTO c FROM _sluice.capture_instance x WHERE x.source_id = t.source_id AND x.instance = t.instance AND x.object_id = t.instance_object_id;
+	IF c.columns IS NULL OR NOT EXISTS (SELECT FROM _sluice.source_table x WHERE x.source_id = t.source_id AND x.object_id = t.source_object_id) THEN
+		RETURN;  -- the poll judges instances; a table that discovery cannot see says nothing about its columns
+	END IF;
+	has := _sluice.columns_type(_sluice.columns_build(t, c));
+	SELECT string_agg(h.key, ', ' ORDER BY h.key) INTO changed FROM jsonb_each(had) h WHERE has -> h.key IS DISTINCT FROM h.value;
+	IF changed IS NOT NULL AND coalesce(t.options ->> 'on_incompatible', 'epoch') = 'epoch' THEN
+		PERFORM _sluice.epoch_ask(t, format('columns dropped, renamed or retyped at the source: %s', changed));
+		RETURN;
+	ELSIF changed IS NOT NULL THEN
+		PERFORM _sluice.trouble_set(t.table_id, 'error', 'SL014', format('columns of %s were dropped, renamed or retyped at the source: %s', t.name, changed), _sluice.resync_hint(t.name));
+		RETURN;
+	END IF;
+	SELECT string_agg(s.name, ', ' ORDER BY s.ordinal) INTO missing FROM _sluice.source_column s
+	WHERE s.source_id = t.source_id AND s.object_id = t.source_object_id AND coalesce(s.facts -> 'computed', 'null') = 'null'
+		AND NOT coalesce(t.options -> 'exclude', '[]') ? s.name
+		AND NOT EXISTS (SELECT FROM _sluice.capture_instance x, jsonb_array_elements(x.columns) i
+			WHERE x.source_id = t.source_id AND x.source_object_id = t.source_object_id AND i ->> 'name' = s.name);
+	PERFORM _sluice.table_notice(t, format('the capture instance lacks columns of the source: %s', missing),
+		_sluice.cdc_enable(t.schema_name, t.table_name, left(format('%s_%s_%s', t.schema_name, t.table_name, t.version + 1), 100))) WHERE missing IS NOT NULL;
+	PERFORM _sluice.table_notice(t, NULL, NULL) WHERE missing IS NULL AND t.load_exact AND coalesce(t.notice, '') NOT LIKE 'inexact%';
+END
+$$;
+COMMENT ON FUNCTION _sluice.table_drift(_sluice.tab) IS 'Compares a table with the source as discovered: incompatible changes by on_incompatible, missing columns announced';
+
+CREATE FUNCTION _sluice.facts_store(arg jsonb) RETURNS jsonb
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	x _sluice.source_state := _sluice.poll_lock(arg);
+	facts jsonb := arg -> 'facts';
+BEGIN
+	PERFORM _sluice.facts_tables(x.source_id, coalesce(facts -> 'tables', '[]'));
+	UPDATE _sluice.source_state y SET server = facts -> 'server', database = facts -> 'database', jobs = nullif(facts -> 'jobs', 'null'),
+		discovered_at = x.poll_began_at
+	WHERE y.source_id = x.source_id;
+	PERFORM _sluice.table_resolve(t) FROM _sluice.tab t
+	WHERE t.source_id = x.source_id AND t.wanted <> 'dropped' AND t.phase = 'registered' AND t.trouble IS NULL;
+	PERFORM _sluice.table_drift(t) FROM _sluice.tab t
+	WHERE t.source_id = x.source_id AND t.wanted <> 'dropped' AND t.phase <> 'registered' AND t.trouble IS NULL;
+	UPDATE _sluice.job j SET state = 'done', ended_at = clock_timestamp() FROM _sluice.source_state y
+	WHERE j.kind = 'refresh' AND j.ended_at IS NULL AND j.source_id = x.source_id AND y.source_id = x.source_id
+		AND j.asked_at <= y.discovered_at AND (y.check_asked_at IS NULL OR y.checked_at >= y.check_asked_at);
+	RETURN '{}';
+END
+$$;
+COMMENT ON FUNCTION _sluice.facts_store(jsonb) IS 'Poller: what discovery found';

@@ -1,0 +1,249 @@
+-- A runner takes work. Contract: worker/control/README.md. Claims queue up on _sluice.turn, so what they count is exact.
+
+CREATE VIEW _sluice.claimable AS
+	SELECT b.batch_id, b.work, b.source_id, b.target_id, b.table_id, b.commit_no, b.oldest_at, b.keyless,
+		CASE WHEN b.work IN ('check', 'recover') THEN 0 WHEN b.commit_no IS NOT NULL THEN 1 WHEN b.work = 'epoch' THEN 2 ELSE 3 END AS rank
+	FROM _sluice.batch b
+	LEFT JOIN _sluice.tab t ON t.table_id = b.table_id
+	LEFT JOIN _sluice.pair p ON p.source_id = b.source_id AND p.target_id = b.target_id
+	WHERE (b.lease_until IS NULL OR b.lease_until < clock_timestamp())
+		AND (b.retry_at IS NULL OR b.retry_at <= clock_timestamp())
+		-- What is sealed is finished even for a paused table; a commit number that was drawn even for one in trouble.
+		AND (b.commit_no IS NOT NULL OR b.table_id IS NULL OR (t.trouble IS NULL AND (t.wanted = 'run' OR b.state <> 'planned')))
+		AND (b.work IN ('check', 'recover') OR NOT p.recover);
+COMMENT ON VIEW _sluice.claimable IS 'Batches that a runner may take now';
+
+CREATE FUNCTION _sluice.runners_alive() RETURNS integer
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT greatest(coalesce(sum(w.runners), 0), 1)::integer FROM _sluice.worker w
+	WHERE w.stopped_at IS NULL AND w.beat_at > clock_timestamp() - _sluice.seconds('worker_dead_seconds')
+$$;
+COMMENT ON FUNCTION _sluice.runners_alive() IS 'Runners of all workers that are there';
+
+CREATE FUNCTION _sluice.sources_full() RETURNS bigint[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT coalesce(array_agg(b.source_id), '{}') FROM (
+		SELECT x.source_id FROM _sluice.batch x JOIN _sluice.source s USING (source_id)
+		WHERE x.lease_until >= clock_timestamp() AND x.work IN ('load', 'cdc')
+		GROUP BY x.source_id, s.options
+		HAVING count(DISTINCT (x.lease_worker, x.lease_pid)) >= (_sluice.options_full('source/sqlserver', s.options) ->> 'max_connections')::integer - 1) b
+$$;
+COMMENT ON FUNCTION _sluice.sources_full() IS 'Sources with as many connections as they may have; one is the poller''s';
+
+CREATE FUNCTION _sluice.batch_pick(last_work text) RETURNS bigint
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	runners integer := _sluice.runners_alive();
+	loads integer := (SELECT count(*) FROM _sluice.batch b WHERE b.work = 'load' AND b.lease_until >= clock_timestamp());
+	allowed boolean := loads < greatest(runners / 2, 1);
+	filled bigint[] := _sluice.sources_full();
+	picked bigint;
+BEGIN
+	-- A lone runner takes turns between loads and changes.
+	SELECT b.batch_id INTO picked FROM _sluice.batch b JOIN _sluice.claimable c ON c.batch_id = b.batch_id
+	WHERE (c.work <> 'load' OR allowed OR c.commit_no IS NOT NULL) AND (c.work NOT IN ('load', 'cdc') OR NOT c.source_id = ANY (filled))
+	ORDER BY c.rank, CASE WHEN runners = 1 AND c.work = last_work AND c.work IN ('load', 'cdc') THEN 1 ELSE 0 END, c.oldest_at, c.batch_id
+	LIMIT 1 FOR UPDATE OF b SKIP LOCKED;
+	RETURN picked;
+END
+$$;
+COMMENT ON FUNCTION _sluice.batch_pick(text) IS 'The batch whose turn it is: recovery first, then kept commits, then the oldest unread change; loads on at most half of the runners';
+
+CREATE FUNCTION _sluice.batch_group(picked _sluice.batch, most integer) RETURNS bigint[]
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	ids bigint[];
+	members integer;
+BEGIN
+	IF picked.commit_no IS NOT NULL THEN
+		SELECT array_agg(g.batch_id) INTO ids FROM (SELECT b.batch_id FROM _sluice.batch b
+			WHERE b.source_id = picked.source_id AND b.target_id = picked.target_id AND b.commit_no = picked.commit_no
+			ORDER BY b.batch_id FOR UPDATE SKIP LOCKED) g JOIN _sluice.claimable c USING (batch_id);
+		SELECT count(*) INTO members FROM _sluice.batch b
+		WHERE b.source_id = picked.source_id AND b.target_id = picked.target_id AND b.commit_no = picked.commit_no;
+		-- One commit is one piece of work: all of its batches or none.
+		RETURN CASE WHEN cardinality(ids) = members THEN ids END;
+	ELSIF picked.work NOT IN ('cdc', 'epoch') THEN
+		RETURN ARRAY[picked.batch_id];
+	END IF;
+	SELECT array_agg(g.batch_id) INTO ids FROM (
+		SELECT b.batch_id FROM _sluice.batch b JOIN _sluice.claimable c ON c.batch_id = b.batch_id
+		WHERE c.source_id = picked.source_id AND c.target_id = picked.target_id AND c.work = picked.work AND c.commit_no IS NULL
+		ORDER BY (c.batch_id <> picked.batch_id), c.oldest_at, c.batch_id LIMIT least(greatest(most, 1), 64) FOR UPDATE OF b SKIP LOCKED) g;
+	RETURN ids;
+END
+$$;
+COMMENT ON FUNCTION _sluice.batch_group(_sluice.batch, integer) IS 'The batches claimed together with one';
+
+CREATE FUNCTION _sluice.seals_doc(batch_id bigint) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT coalesce(jsonb_agg(jsonb_build_object('file_no', s.file_no, 'attempt', s.attempt, 'key', s.key, 'first', s.first, 'last', s.last, 'rows', s.rows,
+		'bytes', s.bytes, 'last_file', s.last_file, 'position', s.position, 'position_after', s.position_after, 'last_key', s.last_key)
+		ORDER BY s.file_no, s.sealed_at), '[]')
+	FROM _sluice.seal s WHERE s.batch_id = $1
+$$;
+COMMENT ON FUNCTION _sluice.seals_doc(bigint) IS 'All sealed attempts of a batch, oldest first';
+
+CREATE FUNCTION _sluice.batch_docs(ids bigint[]) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT jsonb_agg(jsonb_build_object('batch_id', b.batch_id, 'generation', b.generation, 'table_id', b.table_id, 'table', t.name, 'work', b.work,
+		'epoch', b.epoch, 'incarnation', b.incarnation, 'from', b.from_pos, 'to', b.to_pos, 'job_id', b.job_id, 'range', b.range_no, 'keys', b.keys)
+		|| jsonb_build_object('keyless', b.keyless, 'path', format('%s/sluice_epoch=%s/sluice_kind=%s', _sluice.table_path(t), b.epoch, b.work), 'stem', b.stem,
+		'day', to_char(b.day::timestamp, 'YYYY-MM-DD'), 'hour', lpad(b.hour::text, 2, '0'), 'format', b.format, 'target_file_bytes', b.target_file_bytes,
+		'max_value_bytes', b.max_value_bytes, 'lob', b.lob, 'retention', b.retention, 'commit', b.commit_no, 'seals', _sluice.seals_doc(b.batch_id))
+		|| jsonb_build_object('schema', jsonb_build_object('id', v.table_id, 'version', v.version, 'source_schema', t.schema_name, 'source_table', t.table_name,
+		'instance', v.instance, 'instance_object_id', v.instance_object_id, 'source_object_id', v.source_object_id, 'command_id', v.command_id, 'columns', v.columns))
+		|| CASE WHEN b.work = 'epoch' THEN jsonb_build_object('at_least', b.epoch + 1,
+			'epoch_prefix', format('%s_sluice/%s/%s/epoch-', _sluice.prefix(g.options), s.path_part, t.path_part)) ELSE '{}' END
+		ORDER BY b.oldest_at, b.batch_id)
+	FROM _sluice.batch b JOIN _sluice.tab t USING (table_id) JOIN _sluice.source s ON s.source_id = b.source_id JOIN _sluice.target g ON g.target_id = b.target_id
+	JOIN _sluice.schema_version v ON v.table_id = b.table_id AND v.version = b.version
+	WHERE b.batch_id = ANY ($1)
+$$;
+COMMENT ON FUNCTION _sluice.batch_docs(bigint[]) IS 'Batches of tables as a runner gets them';
+
+CREATE FUNCTION _sluice.pair_doc(b _sluice.batch) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT jsonb_build_array(jsonb_build_object('batch_id', $1.batch_id, 'generation', $1.generation, 'work', $1.work)
+		|| CASE WHEN $1.work = 'recover' THEN jsonb_build_object(
+			'manifest_prefix', (SELECT format('%s_sluice/%s/', _sluice.prefix(g.options), s.path_part) FROM _sluice.source s, _sluice.target g
+				WHERE s.source_id = $1.source_id AND g.target_id = $1.target_id),
+			-- A number drawn and not committed may have its manifest already: it is looked at again.
+			'after', (SELECT coalesce((SELECT min(c.commit_no) FROM _sluice.commit c WHERE c.source_id = p.source_id AND c.target_id = p.target_id), p.next_commit) - 1
+				FROM _sluice.pair p WHERE p.source_id = $1.source_id AND p.target_id = $1.target_id),
+			'orphans', (SELECT coalesce(jsonb_agg(jsonb_build_object('table_id', t.table_id, 'path', format('%s/sluice_epoch=%s/', _sluice.table_path(t), t.epoch)) ORDER BY t.table_id), '[]')
+				FROM _sluice.tab t WHERE t.source_id = $1.source_id AND t.target_id = $1.target_id AND t.wanted <> 'dropped' AND t.epoch > 0))
+		ELSE '{}' END)
+$$;
+COMMENT ON FUNCTION _sluice.pair_doc(_sluice.batch) IS 'Check or recover work as a runner gets it';
+
+CREATE FUNCTION _sluice.batch_claim(arg jsonb) RETURNS jsonb
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	w _sluice.worker := _sluice.worker_alive(arg);
+	turn _sluice.turn;
+	b _sluice.batch;
+	ids bigint[];
+BEGIN
+	IF NOT _sluice.is_here() THEN
+		RETURN NULL;
+	END IF;
+	SELECT * INTO turn FROM _sluice.turn FOR UPDATE;
+	SELECT * INTO b FROM _sluice.batch x WHERE x.batch_id = _sluice.batch_pick(turn.last_work);
+	IF b.batch_id IS NULL THEN
+		RETURN NULL;
+	END IF;
+	ids := _sluice.batch_group(b, (arg ->> 'max')::integer);
+	IF ids IS NULL OR _sluice.scan_interrupted(b) THEN
+		RETURN NULL;
+	END IF;
+	UPDATE _sluice.batch x SET generation = x.generation + 1, lease_worker = w.worker_id, lease_pid = (arg ->> 'pid')::integer,
+		lease_until = clock_timestamp() + _sluice.seconds('lease_seconds')
+	WHERE x.batch_id = ANY (ids);
+	UPDATE _sluice.turn SET last_work = b.work WHERE last_work IS DISTINCT FROM b.work;
+	b.generation := b.generation + 1;
+	RETURN jsonb_build_object('work', b.work,
+		'source', (SELECT _sluice.source_doc(s) FROM _sluice.source s WHERE s.source_id = b.source_id),
+		'target', (SELECT _sluice.target_doc(t) FROM _sluice.target t WHERE t.target_id = b.target_id),
+		'manifest_prefix', (SELECT format('%s_sluice/%s/', _sluice.prefix(t.options), s.path_part) FROM _sluice.source s, _sluice.target t
+			WHERE s.source_id = b.source_id AND t.target_id = b.target_id),
+		'batches', CASE WHEN b.table_id IS NULL THEN _sluice.pair_doc(b) ELSE _sluice.batch_docs(ids) END);
+END
+$$;
+COMMENT ON FUNCTION _sluice.batch_claim(jsonb) IS 'Runner: takes work under a lease; NULL when there is none';
+
+CREATE FUNCTION _sluice.scan_interrupted(b _sluice.batch) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	t _sluice.tab;
+BEGIN
+	IF b.keyless IS NULL OR b.commit_no IS NOT NULL OR NOT EXISTS (SELECT FROM _sluice.seal s WHERE s.batch_id = b.batch_id) THEN
+		RETURN false;
+	END IF;
+	-- Rows of a table without key cannot be told apart, so a scan that stopped half way begins anew, in a new epoch.
+	SELECT * INTO t FROM _sluice.tab x WHERE x.table_id = b.table_id FOR UPDATE;
+	PERFORM _sluice.table_reset(t, t.job_id, greatest(t.scans, 1));
+	PERFORM _sluice.event_add('info', 'scan', t.source_id, t.target_id, t.table_id, format('the scan of %s was interrupted and begins anew', t.name));
+	RETURN true;
+END
+$$;
+COMMENT ON FUNCTION _sluice.scan_interrupted(_sluice.batch) IS 'An interrupted scan of a table without key starts a new epoch';
+
+CREATE FUNCTION _sluice.batches_lock(arg jsonb, list jsonb) RETURNS bigint[]
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	ids bigint[];
+	asked integer;
+BEGIN
+	SELECT count(DISTINCT e ->> 'batch_id') INTO asked FROM jsonb_array_elements(list) e;
+	SELECT array_agg(g.batch_id) INTO ids FROM (SELECT b.batch_id FROM _sluice.batch b
+		JOIN (SELECT DISTINCT (e ->> 'batch_id')::bigint AS batch_id, (e ->> 'generation')::bigint AS generation FROM jsonb_array_elements(list) e) d
+			ON d.batch_id = b.batch_id AND d.generation = b.generation
+		WHERE b.lease_worker = (arg ->> 'worker_id')::bigint ORDER BY b.batch_id FOR UPDATE OF b) g;
+	IF coalesce(cardinality(ids), 0) <> asked THEN
+		PERFORM _sluice.fail('SL001', format('%s of %s batches are leased to somebody else', asked - coalesce(cardinality(ids), 0), asked), 'Drop the work.');
+	END IF;
+	RETURN coalesce(ids, '{}');
+END
+$$;
+COMMENT ON FUNCTION _sluice.batches_lock(jsonb, jsonb) IS 'Locks the batches of a call whose generation is the current one, or SL001 for all of them';
+
+CREATE FUNCTION _sluice.lease_end(ids bigint[]) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp
+AS $$
+	UPDATE _sluice.batch b SET lease_worker = NULL, lease_pid = NULL, lease_until = NULL WHERE b.batch_id = ANY ($1);
+	SELECT _sluice.wake()
+$$;
+COMMENT ON FUNCTION _sluice.lease_end(bigint[]) IS 'Gives batches back';
+
+CREATE FUNCTION _sluice.batch_release(arg jsonb) RETURNS jsonb
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	PERFORM _sluice.lease_end(_sluice.batches_lock(arg, arg -> 'batches'));
+	RETURN '{}';
+END
+$$;
+COMMENT ON FUNCTION _sluice.batch_release(jsonb) IS 'Runner: batches given back untouched';
+
+CREATE FUNCTION _sluice.epoch_store(arg jsonb) RETURNS jsonb
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	ids bigint[] := _sluice.batches_lock(arg, jsonb_build_array(arg));
+	t _sluice.tab;
+	b _sluice.batch;
+BEGIN
+	SELECT * INTO b FROM _sluice.batch x WHERE x.batch_id = ids[1];
+	IF b.work <> 'epoch' OR (arg ->> 'epoch')::bigint <= b.epoch THEN
+		PERFORM _sluice.fail('22023', format('epoch %s was not asked for', arg ->> 'epoch'), 'The number must be above the table''s last one.');
+	END IF;
+	-- Streaming begins at the cut, which is at or before every L of the load, and where the capture instance begins.
+	UPDATE _sluice.tab x SET phase = 'loading', epoch = (arg ->> 'epoch')::bigint, incarnation = b.incarnation, epoch_at = clock_timestamp(),
+		position = coalesce(greatest(s.position, c.start_before), repeat('0', 20)), newest = NULL, pending_since = NULL, load_range = 0, load_exact = true, fail_count = 0
+	FROM _sluice.source_state s, _sluice.capture_instance c
+	WHERE x.table_id = b.table_id AND s.source_id = b.source_id AND c.source_id = b.source_id AND c.instance = x.instance
+	RETURNING x.* INTO t;
+	IF NOT FOUND THEN
+		PERFORM _sluice.batch_abandon(ids);  -- the capture instance went meanwhile; discovery says what there is
+		RETURN '{}';
+	END IF;
+	UPDATE _sluice.batch x SET epoch = t.epoch WHERE x.batch_id = b.batch_id;
+	PERFORM _sluice.batch_end(ids, 'committed', NULL);
+	PERFORM _sluice.load_plan(t) WHERE t.wanted <> 'dropped';
+	PERFORM _sluice.event_add('info', 'epoch', t.source_id, t.target_id, t.table_id, format('epoch %s of %s begins', t.epoch, t.name));
+	PERFORM _sluice.wake();
+	RETURN '{}';
+END
+$$;
+COMMENT ON FUNCTION _sluice.epoch_store(jsonb) IS 'Runner: the epoch it claimed in the bucket; plans the load';

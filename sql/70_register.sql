@@ -1,0 +1,223 @@
+-- People register sources, targets and tables.
+
+CREATE FUNCTION sluice.version() RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$ SELECT '0.1.0' $$;
+COMMENT ON FUNCTION sluice.version() IS 'The version of sluice';
+
+CREATE FUNCTION _sluice.instance_claim() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF NOT EXISTS (SELECT FROM _sluice.instance) AND NOT EXISTS (SELECT FROM _sluice.source) THEN
+		INSERT INTO _sluice.instance (database_oid, database_name, made_by, system_identifier, timeline)
+		SELECT d.oid, d.datname, _sluice.caller(), i.system_identifier, i.timeline FROM pg_database d, _sluice.server_identity() i WHERE d.datname = current_database()
+		ON CONFLICT DO NOTHING;
+	ELSIF NOT _sluice.is_here() THEN
+		PERFORM _sluice.fail('55000', 'this registry was made for another database: it was restored or copied, and plans nothing',
+			'SELECT sluice.take_over(); once the other one is gone for good.');
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION _sluice.instance_claim() IS 'The first source makes this database the registry''s own';
+
+CREATE FUNCTION sluice.add_source(name text, kind text, host text DEFAULT NULL, port integer DEFAULT NULL, database text DEFAULT NULL, "user" text DEFAULT NULL,
+	password_env text DEFAULT NULL, password_file text DEFAULT NULL, options jsonb DEFAULT '{}') RETURNS TABLE (source text, state text, hint text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	given jsonb := jsonb_strip_nulls(jsonb_build_object('host', $3, 'port', $4, 'database', $5, 'user', $6, 'password_env', $7, 'password_file', $8));
+	s _sluice.source;
+BEGIN
+	PERFORM _sluice.name_check('source', $1);
+	IF $2 IS DISTINCT FROM 'sqlserver' THEN
+		PERFORM _sluice.fail('22023', format('%L is not a kind of source', left($2, 40)), 'This version captures from: sqlserver.');
+	END IF;
+	IF jsonb_typeof($9) = 'object' THEN
+		given := $9 || given;
+	ELSE
+		given := $9;
+	END IF;
+	given := _sluice.options_check('source/' || $2, given);
+	PERFORM _sluice.login_check(given);
+	PERFORM _sluice.instance_claim();
+	IF EXISTS (SELECT FROM _sluice.source x WHERE x.name = $1 AND x.wanted <> 'dropped') THEN
+		PERFORM _sluice.fail('42710', format('source %s exists already', $1), format('SELECT sluice.alter_source(%L, options => ...); changes it.', $1));
+	END IF;
+	INSERT INTO _sluice.source (name, path_part, kind, options, added_by) VALUES ($1, _sluice.path_part($1), $2, given, _sluice.caller()) RETURNING * INTO s;
+	INSERT INTO _sluice.source_state (source_id, check_asked_at, discover_asked_at) VALUES (s.source_id, clock_timestamp(), clock_timestamp());
+	PERFORM _sluice.event_add('info', 'source', s.source_id, NULL, NULL, format('source %s added by %s', $1, s.added_by));
+	PERFORM _sluice.wake();
+	RETURN QUERY SELECT s.name, 'new'::text, format('CALL sluice.refresh(%L); then SELECT * FROM sluice.check_source(%1$L);', s.name);
+END
+$$;
+COMMENT ON FUNCTION sluice.add_source(text, text, text, integer, text, text, text, text, jsonb) IS
+'Registers a database to capture from. add_source(''erp'', ''sqlserver'', host => ''sql1'', database => ''ERP'', "user" => ''sluice'', password_env => ''ERP_PASSWORD''). The password itself is never stored: password_env names an environment variable of the worker, password_file a file of mode 0600. Further options (SELECT * FROM sluice.option) go into options.';
+
+CREATE FUNCTION _sluice.login_check(options jsonb) RETURNS void
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF options ? 'user' AND coalesce((options ->> 'kerberos')::boolean, false) THEN
+		PERFORM _sluice.fail('22023', 'options user and kerberos exclude each other', 'With kerberos the worker''s ticket logs in.');
+	ELSIF NOT options ? 'user' AND NOT coalesce((options ->> 'kerberos')::boolean, false) THEN
+		PERFORM _sluice.fail('22023', 'option user is missing', 'Give "user" and password_env or password_file, or options => ''{"kerberos": true}''.');
+	ELSIF options ? 'user' AND num_nonnulls(options ->> 'password_env', options ->> 'password_file') <> 1 THEN
+		PERFORM _sluice.fail('22023', 'exactly one of password_env and password_file is needed', 'password_env names an environment variable of the worker, password_file a file of mode 0600.');
+	ELSIF coalesce((options ->> 'check_hostname')::boolean, false) AND NOT options ? 'ca_file' THEN
+		PERFORM _sluice.fail('22023', 'check_hostname needs a ca_file: without one nothing is checked', 'Set ca_file, or "system" for the machine''s own list.');
+	ELSIF options ? 'ca_file' AND options ->> 'encryption' = 'off' THEN
+		PERFORM _sluice.fail('22023', 'a ca_file and encryption off contradict each other', 'Use "encryption": "require".');
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION _sluice.login_check(jsonb) IS 'Options of a source that only make sense together';
+
+CREATE FUNCTION _sluice.target_check(kind text, options jsonb) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF kind = 'file' AND (options ->> 'path' !~ '^/' OR options ->> 'path' ~ '(^|/)\.\.(/|$)') THEN
+		PERFORM _sluice.fail('22023', 'option path must be an absolute folder without ..', 'For example path => ''/var/lib/sluice''; it is on the machine where the worker runs.');
+	ELSIF kind = 's3' AND options ->> 'bucket' !~ '^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$' THEN
+		PERFORM _sluice.fail('22023', 'option bucket is not the name of a bucket', 'Lower-case letters, digits, - and dots, 3 to 63 characters.');
+	ELSIF kind = 's3' AND options ->> 'endpoint' !~ '^https?://[A-Za-z0-9.:\[\]-]+/?$' THEN
+		PERFORM _sluice.fail('22023', 'option endpoint must be http(s)://host:port', 'Leave it out for AWS.');
+	ELSIF options ->> 'prefix' !~ '^[A-Za-z0-9._=-]+(/[A-Za-z0-9._=-]+)*$' OR options ->> 'prefix' ~ '(^|/)\.\.?(/|$)' THEN
+		PERFORM _sluice.fail('22023', 'option prefix holds characters that a key cannot', 'Use letters, digits, . _ = - and / between parts.');
+	END IF;
+	RETURN options;
+END
+$$;
+COMMENT ON FUNCTION _sluice.target_check(text, jsonb) IS 'Options of a target that reach into paths and URLs';
+
+CREATE FUNCTION sluice.add_target(name text, kind text, path text DEFAULT NULL, bucket text DEFAULT NULL, prefix text DEFAULT NULL, options jsonb DEFAULT '{}')
+RETURNS TABLE (target text, hint text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	given jsonb := jsonb_strip_nulls(jsonb_build_object('path', $3, 'bucket', $4, 'prefix', trim(BOTH '/' FROM $5)));
+	t _sluice.target;
+BEGIN
+	PERFORM _sluice.name_check('target', $1);
+	IF coalesce($2, '') NOT IN ('file', 's3') THEN
+		PERFORM _sluice.fail('22023', format('%L is not a kind of target', left($2, 40)), 'This version lands in: file (a folder), s3.');
+	END IF;
+	given := CASE WHEN jsonb_typeof($6) = 'object' THEN $6 || given ELSE $6 END;
+	given := _sluice.target_check($2, _sluice.options_check('target/' || $2, given));
+	IF EXISTS (SELECT FROM _sluice.target x WHERE x.name = $1 AND x.wanted <> 'dropped') THEN
+		PERFORM _sluice.fail('42710', format('target %s exists already', $1), format('SELECT sluice.alter_target(%L, options => ...); changes it.', $1));
+	END IF;
+	INSERT INTO _sluice.target (name, kind, options, added_by) VALUES ($1, $2, given, _sluice.caller()) RETURNING * INTO t;
+	INSERT INTO _sluice.target_state (target_id) VALUES (t.target_id);
+	PERFORM _sluice.target_ask(t.target_id);
+	PERFORM _sluice.event_add('info', 'target', NULL, t.target_id, NULL, format('target %s added by %s', $1, t.added_by));
+	RETURN QUERY SELECT t.name, format('SELECT * FROM sluice.check_target(%L); tells whether the worker can write there.', t.name);
+END
+$$;
+COMMENT ON FUNCTION sluice.add_target(text, text, text, text, text, jsonb) IS
+'Registers where objects land. add_target(''lake'', ''file'', path => ''/var/lib/sluice''), or add_target(''lake'', ''s3'', bucket => ''b'', prefix => ''p'', options => ''{"region": "eu-central-1", "access_key_env": "K", "secret_key_env": "S"}''). Credentials only by reference; without any the worker''s own are used.';
+
+CREATE FUNCTION _sluice.target_ask(target_id bigint) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp
+AS $$
+	UPDATE _sluice.target_state x SET check_asked_at = clock_timestamp() WHERE x.target_id = $1;
+	INSERT INTO _sluice.batch (work, target_id, oldest_at) VALUES ('check', $1, clock_timestamp()) ON CONFLICT DO NOTHING;
+	SELECT _sluice.wake()
+$$;
+COMMENT ON FUNCTION _sluice.target_ask(bigint) IS 'Asks the worker to check a target';
+
+CREATE FUNCTION _sluice.target_default(name text) RETURNS _sluice.target
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	t _sluice.target;
+BEGIN
+	IF $1 IS NOT NULL THEN
+		RETURN _sluice.target_find($1);
+	END IF;
+	SELECT * INTO t FROM _sluice.target x WHERE x.wanted <> 'dropped' ORDER BY x.target_id LIMIT 1;
+	IF NOT FOUND THEN
+		PERFORM _sluice.fail('42704', 'there is no target yet', 'SELECT * FROM sluice.add_target(''lake'', ''file'', path => ''/var/lib/sluice''); adds a folder.');
+	ELSIF (SELECT count(*) FROM _sluice.target x WHERE x.wanted <> 'dropped') > 1 THEN
+		PERFORM _sluice.fail('22023', 'there are several targets', 'Name one: target => ''...''.');
+	END IF;
+	RETURN t;
+END
+$$;
+COMMENT ON FUNCTION _sluice.target_default(text) IS 'The target named, or the only one there is';
+
+CREATE FUNCTION _sluice.table_known(s _sluice.source, parts text[]) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	f _sluice.source_table;
+	nearest text;
+BEGIN
+	IF NOT EXISTS (SELECT FROM _sluice.source_state x WHERE x.source_id = s.source_id AND x.discovered_at IS NOT NULL) THEN
+		RETURN;
+	END IF;
+	SELECT * INTO f FROM _sluice.source_table x WHERE x.source_id = s.source_id AND x.schema_name = parts[2] AND x.table_name = parts[3];
+	IF NOT FOUND THEN
+		SELECT _sluice.table_canonical(ARRAY[s.name, x.schema_name, x.table_name]) INTO nearest FROM _sluice.source_table x
+		WHERE x.source_id = s.source_id ORDER BY _sluice.distance(left(lower(x.schema_name || '.' || x.table_name), 60), left(lower(parts[2] || '.' || parts[3]), 60)), 1 LIMIT 1;
+		PERFORM _sluice.fail('42P01', format('source %s has no table %s.%s, or the login may not see it', s.name, parts[2], parts[3]),
+			coalesce(format('Did you mean %s? ', nearest), '') || format('CALL sluice.refresh(%L); looks again.', s.name));
+	ELSIF (_sluice.instance_newest(s.source_id, f.object_id)).instance IS NULL THEN
+		PERFORM _sluice.fail('55000', format('table %s.%s is not enabled for CDC at the source', parts[2], parts[3]),
+			format('Run there: %s Then CALL sluice.refresh(%L);', _sluice.cdc_enable(parts[2], parts[3], NULL), s.name));
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION _sluice.table_known(_sluice.source, text[]) IS 'Refuses a table that discovery knows to be absent or without CDC';
+
+CREATE FUNCTION sluice.add_table("table" text, target text DEFAULT NULL, options jsonb DEFAULT '{}') RETURNS TABLE (table_name text, state text, hint text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	parts text[] := _sluice.name_parse($1);
+	full_name text := _sluice.table_canonical(parts);
+	s _sluice.source := _sluice.source_find(parts[1]);
+	g _sluice.target := _sluice.target_default($2);
+	given jsonb := _sluice.options_check('table', $3);
+	t _sluice.tab;
+BEGIN
+	PERFORM _sluice.instance_claim();
+	IF EXISTS (SELECT FROM _sluice.tab x WHERE x.name = full_name AND x.wanted <> 'dropped') THEN
+		PERFORM _sluice.fail('42710', format('table %s is captured already', full_name), format('SELECT sluice.alter_table(%L, options => ...); changes how.', full_name));
+	END IF;
+	PERFORM _sluice.table_known(s, parts);
+	INSERT INTO _sluice.pair (source_id, target_id) VALUES (s.source_id, g.target_id) ON CONFLICT DO NOTHING;
+	INSERT INTO _sluice.tab (source_id, target_id, schema_name, table_name, name, path_part, options, added_by, notice, notice_hint)
+	VALUES (s.source_id, g.target_id, parts[2], parts[3], full_name, _sluice.path_part(parts[2]) || '.' || _sluice.path_part(parts[3]), given, _sluice.caller(),
+		'the source has not been looked at yet', format('SELECT * FROM sluice.source_status WHERE source = %L;', s.name))
+	RETURNING * INTO t;
+	PERFORM _sluice.table_settle(t.table_id);
+	RETURN QUERY SELECT x.name, coalesce(x.trouble, x.phase), coalesce(x.hint, x.notice_hint, format('SELECT * FROM sluice.status WHERE table_name = %L;', x.name))
+		FROM _sluice.tab x WHERE x.table_id = t.table_id;
+END
+$$;
+COMMENT ON FUNCTION sluice.add_table(text, text, jsonb) IS 'Captures a table: loads it, then streams its changes. add_table(''erp.dbo.orders'', options => ''{"max_file_age": 5}''); target may be left out where there is only one';
+
+CREATE FUNCTION _sluice.table_settle(table_id bigint) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	t _sluice.tab;
+BEGIN
+	SELECT * INTO t FROM _sluice.tab x WHERE x.table_id = $1;
+	IF EXISTS (SELECT FROM _sluice.source_state x WHERE x.source_id = t.source_id AND x.discovered_at IS NOT NULL) THEN
+		PERFORM _sluice.table_resolve(t);
+	END IF;
+	IF EXISTS (SELECT FROM _sluice.tab x WHERE x.table_id = $1 AND x.trouble = 'error' AND x.code = '0A000') THEN
+		-- Said at once, while somebody listens.
+		SELECT * INTO t FROM _sluice.tab x WHERE x.table_id = $1;
+		PERFORM _sluice.fail('0A000', t.message, format('Leave them out: options => ''{"exclude": ["..."]}''.'));
+	END IF;
+	PERFORM _sluice.recover_plan() WHERE EXISTS (SELECT FROM _sluice.worker w WHERE w.stopped_at IS NULL);
+	UPDATE _sluice.source_state x SET next_poll_at = NULL WHERE x.source_id = t.source_id;
+	PERFORM _sluice.event_add('info', 'table', t.source_id, t.target_id, t.table_id, format('table %s added by %s', t.name, t.added_by));
+	PERFORM _sluice.wake();
+END
+$$;
+COMMENT ON FUNCTION _sluice.table_settle(bigint) IS 'A new table is looked up among the facts and the worker is woken';
