@@ -46,8 +46,8 @@ static const char *value_text(Field field, const void *value, size_t length)
     ColumnBatch *batch = calloc(1, sizeof *batch);
     char *end;
 
-    strcpy(field.name, "v");
-    strcpy(field.source_name, "v");
+    memcpy(field.name, "v", 2);
+    memcpy(field.source_name, "v", 2);
     snprintf(text, sizeof text, "(failed)");
     column_batch_init(batch, &schema, 4, VALUE_BYTES_MAX, &error);
     if (column_width(field.type))
@@ -250,7 +250,7 @@ static void test_refusals(void)
     char extension[16];
 
     check(format_open(&plain, &schema, (FormatOutput){collect, &landed}, &format, &error) < 0, "a column name that is not UTF-8 is refused");
-    strcpy(field.name, "v");
+    memcpy(field.name, "v", 2);
     spec.format = "xls";
     check(format_open(&spec, &schema, (FormatOutput){collect, &landed}, &format, &error) < 0, "an unknown format is refused");
     spec = plain;

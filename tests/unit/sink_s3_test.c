@@ -305,7 +305,7 @@ int main(void)
     Sink *sink;
 
     if (!getenv("SLUICE_TEST_S3_ENDPOINT") || !getenv("SLUICE_TEST_S3_BUCKET")) {
-        printf("# SLUICE_TEST_S3_ENDPOINT and SLUICE_TEST_S3_BUCKET are not set: nothing to ask\n");
+        printf("ok - nothing is asked # SKIP no server is named in SLUICE_TEST_S3_ENDPOINT and SLUICE_TEST_S3_BUCKET\n");
         return 0;
     }
     snprintf(folder, sizeof folder, "unit-%lld-%d", (long long)clock_wall_us(), (int)getpid());

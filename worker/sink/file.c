@@ -1,5 +1,6 @@
 /* file.c - objects as files: written aside, then linked to their name; see file.h */
 #include "sink/file.h"
+#include "base/crash.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -32,7 +33,7 @@ static int temporary_prefix(const char *key, char ret[2 * KEY_DIGEST_BYTES + 2],
         return error_set(error, ERROR_INTERNAL, NULL, "SHA-256 is not available");
     for (int i = 0; i < KEY_DIGEST_BYTES; i++)
         snprintf(ret + 2 * i, 3, "%02x", digest[i]);
-    strcpy(ret + 2 * KEY_DIGEST_BYTES, ".");
+    memcpy(ret + 2 * KEY_DIGEST_BYTES, ".", 2);
     return 0;
 }
 
@@ -216,7 +217,7 @@ static int folders_sync(FileSink *sink, SinkObject **objects, int count, Error *
         memcpy(folder, ((FileObject *)objects[i])->final, sizeof folder);
         *strrchr(folder, '/') = '\0';
         if (!folder[0])
-            strcpy(folder, "/");
+            memcpy(folder, "/", 2);
         if (strcmp(folder, last) == 0)
             continue;
         if (file_sync_folder(folder, error) < 0 || file_beat(sink, error) < 0)
@@ -232,8 +233,10 @@ static int file_complete(Sink *base, SinkObject **objects, int count, SinkOutcom
         if (complete_one((FileObject *)objects[i], &outcomes[i], &heads[i], error) < 0)
             return -1;
     }
+    CRASH_POINT("link_after");
     if (folders_sync((FileSink *)base, objects, count, error) < 0)
         return -1;
+    CRASH_POINT("link_synced");
     /* Only now: until the folder is on disk the temporary is the one durable name of the file. */
     for (int i = 0; i < count; i++) {
         if (outcomes[i] == SINK_CREATED)

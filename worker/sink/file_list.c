@@ -54,7 +54,7 @@ static int entries_add(Entries *entries, const char *name, bool folder)
         return -1;
     memcpy(copy, name, length + 1);
     if (folder)
-        strcpy(copy + length, "/");
+        memcpy(copy + length, "/", 2);
     entries->names[entries->count++] = copy;
     return 0;
 }

@@ -47,10 +47,10 @@ static int endpoint_parse(const char *endpoint, char scheme[6], char host[256], 
     const char *port;
     size_t length;
 
-    strcpy(scheme, "https");
+    memcpy(scheme, "https", 6);
     if (at) {
         if (strncmp(endpoint, "http://", 7) == 0)
-            strcpy(scheme, "http");
+            memcpy(scheme, "http", 5);
         else if (strncmp(endpoint, "https://", 8) != 0)
             return endpoint_refuse("is neither http nor https", error);
         endpoint = at + 3;

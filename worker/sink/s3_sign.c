@@ -52,20 +52,40 @@ static void pairs_sort(SignPair *pairs, int count)
     }
 }
 
+/* Appends the encoded text and its 0 byte to `work`, which has the room, and points to it. */
+static int encoded(Buffer *work, const char *text, const char **ret, Error *error)
+{
+    *ret = work->data + work->length;
+    if (sign_uri(work, text, false, error) < 0)
+        return -1;
+    work->length++;
+    return 0;
+}
+
+/* Sorted by what is sent, encoded names first and not whole pairs: "a=" comes before "a-b=". */
 int sign_query(Buffer *ret, const SignPair *pairs, int count, Error *error)
 {
     SignPair sorted[SIGN_QUERY_MAX];
+    size_t room = 16;
+    Buffer work;
+    int result;
 
     if (count > SIGN_QUERY_MAX)
         return error_set(error, ERROR_INTERNAL, NULL, "a query of %d pairs cannot be signed", count);
-    memcpy(sorted, pairs, (size_t)count * sizeof *pairs);
-    pairs_sort(sorted, count);
-    for (int i = 0; i < count; i++) {
-        if ((i && buffer_text(ret, "&", error) < 0) || sign_uri(ret, sorted[i].name, false, error) < 0 || buffer_text(ret, "=", error) < 0 ||
-            sign_uri(ret, sorted[i].value, false, error) < 0)
-            return -1;
+    for (int i = 0; i < count; i++)
+        room += (strlen(pairs[i].name) + strlen(pairs[i].value)) * 3 + 4;
+    buffer_init(&work, KIB(64));
+    result = buffer_reserve(&work, room, error);
+    for (int i = 0; result == 0 && i < count; i++) {
+        if (encoded(&work, pairs[i].name, &sorted[i].name, error) < 0 || encoded(&work, pairs[i].value, &sorted[i].value, error) < 0)
+            result = -1;
     }
-    return buffer_terminate(ret, error);
+    if (result == 0)
+        pairs_sort(sorted, count);
+    for (int i = 0; result == 0 && i < count; i++)
+        result = buffer_format(ret, error, "%s%s=%s", i ? "&" : "", sorted[i].name, sorted[i].value);
+    buffer_free(&work);
+    return result < 0 ? -1 : buffer_terminate(ret, error);
 }
 
 int sign_sha256(const void *data, size_t length, char ret[SHA256_TEXT], Error *error)
