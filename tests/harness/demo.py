@@ -87,16 +87,15 @@ def register(demo, cluster, simulator, data):
     password = demo.dir / "sa.password"
     password.touch(mode=0o600)
     password.write_text(simulator.password + "\n")
-    options = {"host": simulator.host, "port": simulator.port, "database": data.DATABASE, "user": simulator.login,
-               "password_file": str(password)}
     steps = [
-        f"SELECT sluice.add_source('{SOURCE}', 'sqlserver', {sql_of(json.dumps(options))})",
-        f"SELECT sluice.add_target('lake', 'file', {sql_of(json.dumps({'path': str(lake)}))})",
+        f"SELECT * FROM sluice.add_source('{SOURCE}', 'sqlserver', host => '{simulator.host}', port => {simulator.port}, "
+        f"database => '{data.DATABASE}', \"user\" => '{simulator.login}', password_file => {sql_of(password)})",
+        f"SELECT * FROM sluice.add_target('lake', 'file', path => {sql_of(lake)})",
         f"CALL sluice.refresh('{SOURCE}')",
         f"SELECT * FROM sluice.add_tables('{SOURCE}', '%', 'lake', '{{\"max_file_age\": 1}}')",
     ]
     for step in steps:
-        say(step.replace(str(password), ".../sa.password"))
+        say(step)
         cluster.psql(step)
 
 

@@ -129,6 +129,10 @@ def version_problems():
     meta = json.loads((ROOT / "META.json").read_text())
     seen = {"META.json": meta["version"], "META.json provides": meta["provides"]["sluice"]["version"],
             "CHANGELOG.md": re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE).group(1)}
+    sql = "".join(path.read_text() for path in sorted((ROOT / "sql").glob("*.sql")))
+    found = re.search(r"FUNCTION sluice\.version\(\).*?SELECT '([^']+)'", sql, re.DOTALL)
+    if found:
+        seen["sluice.version()"] = found.group(1)
     worker = BUILD / "sluice-worker"
     if worker.exists():
         output = subprocess.run([worker, "--version"], capture_output=True, text=True, timeout=30).stdout
