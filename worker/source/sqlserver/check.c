@@ -1,11 +1,161 @@
-/* check.c */
-#include "source/sqlserver/sqlserver.h"
+/* check.c - the doctor of a source, step by step: dns, tcp, tls, login, database here; the rest in check_database.c */
+#include "source/sqlserver/check.h"
+#include "base/clock.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void check_begin(Check *check)
+{
+    check->began_ms = clock_monotonic_ms();
+}
+
+static void member(cJSON *object, const char *name, const char *text)
+{
+    if (text && *text)
+        cJSON_AddStringToObject(object, name, text);
+    else
+        cJSON_AddNullToObject(object, name);
+}
+
+void check_step(Check *check, const char *name, const char *object, bool ok, CheckSeverity severity, const char *found, const char *wanted, const char *fix_sql)
+{
+    static const char *const words[] = {[CHECK_ERROR] = "error", [CHECK_WARNING] = "warning", [CHECK_INFO] = "info"};
+    cJSON *step = cJSON_CreateObject();
+
+    cJSON_AddStringToObject(step, "check", name);
+    member(step, "object", object);
+    cJSON_AddBoolToObject(step, "ok", ok);
+    cJSON_AddStringToObject(step, "severity", words[ok ? CHECK_INFO : severity]);
+    member(step, "found", found);
+    member(step, "wanted", ok ? NULL : wanted);
+    member(step, "fix_sql", ok ? NULL : fix_sql);
+    cJSON_AddNumberToObject(step, "ms", (double)(clock_monotonic_ms() - check->began_ms));
+    cJSON_AddBoolToObject(step, "skipped", false);
+    cJSON_AddItemToArray(check->steps, step);
+    check->stopped |= !ok && severity == CHECK_ERROR;
+    check_begin(check);
+}
+
+void check_skip(Check *check, const char *name, const char *object)
+{
+    cJSON *step = cJSON_CreateObject();
+
+    cJSON_AddStringToObject(step, "check", name);
+    member(step, "object", object);
+    cJSON_AddNullToObject(step, "ok");
+    cJSON_AddStringToObject(step, "severity", "info");
+    cJSON_AddNullToObject(step, "found");
+    cJSON_AddNullToObject(step, "wanted");
+    cJSON_AddNullToObject(step, "fix_sql");
+    cJSON_AddNullToObject(step, "ms");
+    cJSON_AddBoolToObject(step, "skipped", true);
+    cJSON_AddItemToArray(check->steps, step);
+}
+
+/* Which step of the login a failure belongs to. */
+typedef enum LoginStep { STEP_TLS, STEP_LOGIN, STEP_DATABASE } LoginStep;
+
+static LoginStep login_step(const Error *failure)
+{
+    int number = atoi(failure->code);
+
+    if (number == 4060 || number == 4064 || number == 911 || number == 916 || number == 927 || number == 976 || number == 978)
+        return STEP_DATABASE;
+    /* A number of SQL Server's own says that TLS was agreed; DB-Library's begin at 20001. */
+    if (number > 0 && (number < 20000 || number > 20200))
+        return STEP_LOGIN;
+    return number == SYBEPWD ? STEP_LOGIN : STEP_TLS;
+}
+
+static void login_told(Check *check, const Error *failure)
+{
+    static const char *const names[] = {[STEP_TLS] = "tls", [STEP_LOGIN] = "login", [STEP_DATABASE] = "database"};
+    const char *objects[] = {[STEP_TLS] = check->login.host, [STEP_LOGIN] = check->login.user, [STEP_DATABASE] = check->login.database};
+    static const char *const wanted[] = {[STEP_TLS] = "an agreed TLS session or a server that answers the login",
+                                         [STEP_LOGIN] = "a login that the server accepts",
+                                         [STEP_DATABASE] = "a database that the login may open"};
+    LoginStep failed = failure ? login_step(failure) : STEP_DATABASE + 1;
+
+    for (LoginStep step = STEP_TLS; step <= STEP_DATABASE; step++) {
+        char found[1100];
+
+        if (step < failed) {
+            check_step(check, names[step], objects[step], true, CHECK_INFO, NULL, NULL, NULL);
+        } else if (step == failed) {
+            snprintf(found, sizeof found, "%s%s%s", failure->message, failure->hint[0] ? ". " : "", failure->hint);
+            check_step(check, names[step], objects[step], false, CHECK_ERROR, found, wanted[step], NULL);
+        } else {
+            check_skip(check, names[step], objects[step]);
+        }
+    }
+}
+
+static void skip_login(Check *check)
+{
+    check_skip(check, "tls", check->login.host);
+    check_skip(check, "login", check->login.user);
+    check_skip(check, "database", check->login.database);
+}
+
+static void skip_database(Check *check)
+{
+    static const char *const names[] = {"cdc", "rights", "agent", "capture_job", "retention", "lob_size"};
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        check_skip(check, names[i], check->login.database);
+}
+
+static int check_server(Check *check, const cJSON *options, const char *password, Beat beat, Error *error)
+{
+    Source *source = NULL;
+    Error failure;
+    int status;
+
+    check_begin(check);
+    if (sqlserver_open(options, password, beat, &source, &failure) < 0) {
+        if (failure.kind == ERROR_INTERRUPTED) {
+            *error = failure;
+            return -1;
+        }
+        login_told(check, &failure);
+        skip_database(check);
+        return 0;
+    }
+    login_told(check, NULL);
+    status = check_database(check, (SqlServer *)source, error);
+    sqlserver_close(source);
+    return status;
+}
+
 int sqlserver_check(const cJSON *options, const char *password, SourceBeat beat, cJSON **answer, Error *error)
 {
-    Source *source;
-    *answer = cJSON_CreateArray();
-    if (sqlserver_open(options, password, beat, &source, error) < 0)
+    Check check = {.stopped = false};
+    Error failure;
+    int status = 0;
+
+    check.steps = cJSON_CreateArray();
+    check_begin(&check);
+    if (login_options_read(options, &check.login, &failure) < 0) {
+        check_step(&check, "options", NULL, false, CHECK_ERROR, failure.message, failure.hint, NULL);
+        check_skip(&check, "dns", NULL);
+        check_skip(&check, "tcp", NULL);
+        skip_login(&check);
+        skip_database(&check);
+    } else {
+        status = check_network(&check, beat, error);
+        if (status == 0 && check.stopped) {
+            skip_login(&check);
+            skip_database(&check);
+        } else if (status == 0) {
+            status = check_server(&check, options, password, beat, error);
+        }
+    }
+    if (status < 0) {
+        cJSON_Delete(check.steps);
         return -1;
-    sqlserver_close(source);
+    }
+    *answer = check.steps;
     return 0;
 }

@@ -83,9 +83,13 @@ static cJSON *variable_text(const Field *field, const ColumnVector *vector, int 
 {
     size_t length = vector->offsets[row + 1] - vector->offsets[row];
     const char *data = vector->bytes.data + vector->offsets[row];
-    char *text = malloc(length * 2 + 3);
+    char *text;
     cJSON *ret;
 
+    /* JSON's text ends at U+0000 here: such a key would come back cut. */
+    if (field->type == COLUMN_STRING && length && memchr(data, 0, length))
+        return NULL;
+    text = malloc(length * 2 + 3);
     if (!text)
         return NULL;
     if (field->type == COLUMN_BINARY) {
