@@ -3,7 +3,9 @@
  *
  * Source: [MS-TDS] 2.2.5.4 (type tokens), 2.2.5.5 (values), 2.2.5.2.3 (PLP), 2.2.5.5.2 (UDT), 2.2.5.5.4 (sql_variant).
  * Columns are always announced with the nullable token of their type (INTN, BITN, ...), which is legal for NOT NULL
- * columns too; parameters are read in the fixed, the nullable and the legacy byte-length forms.
+ * columns too; parameters are read in the fixed, the nullable and the legacy byte-length forms. Sybase tokens that a SQL
+ * Server does not know are refused with 8009, so 0x67, which DB-Library sends for SYBNVARCHAR: give it SYBVARCHAR, which
+ * goes out as nvarchar, or SYBNTEXT, which goes out as nvarchar(max).
  */
 #ifndef MSSQL_WIRE_H
 #define MSSQL_WIRE_H
