@@ -38,13 +38,9 @@ child_exec(const char *path, int log_fd, pid_t parent)
 		dup2(log_fd, STDOUT_FILENO) < 0 || dup2(log_fd, STDERR_FILENO) < 0)
 		_exit(1);
 	closefrom(STDERR_FILENO + 1);
-	fd = open("/proc/self/oom_score_adj", O_WRONLY);
-	if (fd >= 0)
-	{
-		/* Lowering it is not ours to do, and the kernel refuses it. */
-		(void) !write(fd, "0", 1);
-		close(fd);
-	}
+	/* Raising it to 0 is always allowed; lowering it is not ours, and is refused. */
+	fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	(void) !write(fd, "0", 1);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	execv(path, argv);
@@ -118,6 +114,7 @@ relay_line(Child *child)
 	if (*text != '\0')
 		ereport(elevel, (errmsg_internal("sluice-worker: %s%s%s", prefix, text,
 										 child->line_cut ? " [cut]" : "")));
+	child->spoke |= elevel >= LOG;
 	child->line_bytes = 0;
 }
 

@@ -22,6 +22,7 @@ typedef struct Child
 	TimestampTz started;
 	TimestampTz asked_to_stop;	/* 0: not asked */
 	bool		killed;			/* we have sent SIGKILL */
+	bool		spoke;			/* it has logged something above DEBUG */
 	int			line_bytes;
 	bool		line_cut;		/* the rest of an overlong line is being skipped */
 	char		line[CHILD_LINE_BYTES];

@@ -175,7 +175,7 @@ reap(Supervisor *supervisor)
 	else if (code == WORKER_EXIT_ABSENT)
 	{
 		delay_ms = (int64) sluice_restart_delay * ABSENT_FACTOR;
-		if (!supervisor->absent)
+		if (!supervisor->absent || was.spoke)
 			ereport(LOG, (errmsg("database \"%s\" has no extension sluice; the worker waits for it", sluice_database)));
 	}
 	else
