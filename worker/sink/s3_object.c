@@ -1,6 +1,5 @@
 /* s3_object.c - the bytes of an object on their way, in memory or part by part; see s3.h */
 #include "sink/s3_object.h"
-#include "base/crash.h"
 #include "base/limits.h"
 #include "sink/s3_xml.h"
 
@@ -56,7 +55,6 @@ static int upload_begin(S3Object *object, Error *error)
             result = error_set(error, ERROR_TRANSIENT, NULL, "CreateMultipartUpload of %.300s: an answer without an upload id", object->key);
         }
         object->upload_doubtful = call.tries > 1;
-        CRASH_POINT("upload_begun");
     }
     s3_call_end(&call);
     return result;
@@ -84,7 +82,6 @@ static void part_done(S3Call *call)
 
     if (s3_call_good(call) && call->etag[0]) {
         memcpy(object->etags[part->number - 1], call->etag, S3_ETAG_MAX);
-        CRASH_POINT("part_after");
     } else if (!object->failed) {
         object->failed = true;
         if (s3_call_good(call))
