@@ -73,7 +73,7 @@ static void hostile_types(void)
 static void expressions(void)
 {
     static const char *const types[][2] = {
-        {"int", "c.[x]]y]"}, {"hierarchyid", "CONVERT(nvarchar(4000), c.[x]]y])"}, {"geography", "CONVERT(varbinary(max), c.[x]]y])"}};
+        {"int", "c.[x]]y]"}, {"hierarchyid", "c.[x]]y].ToString()"}, {"geography", "CONVERT(varbinary(max), c.[x]]y])"}};
     Error error;
     Buffer text;
 

@@ -72,9 +72,9 @@ int plan_expression(const Field *field, const char *alias, Buffer *text, Error *
     case READ_VARIANT:
         return variant_expression(field, alias, text, error);
     case READ_HIERARCHY:
-        if (buffer_text(text, "CONVERT(nvarchar(4000), ", error) < 0 || quoted_column(field, alias, text, error) < 0)
+        if (quoted_column(field, alias, text, error) < 0)
             return -1;
-        return buffer_text(text, ")", error);
+        return buffer_text(text, ".ToString()", error);
     case READ_SPATIAL:
         if (buffer_text(text, "CONVERT(varbinary(max), ", error) < 0 || quoted_column(field, alias, text, error) < 0)
             return -1;
