@@ -141,6 +141,20 @@ static bool fold_minus(Session *session, const Expr *expr, Constant *ret) {
     return true;
 }
 
+/* ISNULL of constants has the first one's type; folded, so that a bound of it is compared by its sort key like any other. */
+static bool fold_isnull(Session *session, const Expr *expr, Constant *ret) {
+    Constant first, second;
+    if (expr->name.count != 1 || expr->arg_count != 2 || strcasecmp(expr->name.parts[0], "isnull"))
+        return false;
+    if (!constant_fold(session, expr->args[0], &first) || !constant_fold(session, expr->args[1], &second))
+        return false;
+    if (first.data || expr->args[0]->kind == EXPR_NULL)
+        *ret = first.data ? first : second;
+    else
+        *ret = constant_cast(session, second, &first.type);
+    return true;
+}
+
 bool constant_fold(Session *session, const Expr *expr, Constant *ret) {
     switch (expr->kind) {
     case EXPR_NULL:
@@ -152,6 +166,7 @@ bool constant_fold(Session *session, const Expr *expr, Constant *ret) {
     case EXPR_MINUS: return fold_minus(session, expr, ret);
     case EXPR_CAST: return fold_cast(session, expr, ret);
     case EXPR_COLLATE: return constant_fold(session, expr->args[0], ret);
+    case EXPR_FUNCTION: return fold_isnull(session, expr, ret);
     case EXPR_VARIABLE: {
         Variable *variable = session_variable(session, expr->text);
         session->line = expr->line;
