@@ -42,9 +42,11 @@ python_prepare() {
             cat tests/requirements*.txt > "$venv/requirements.txt" || return 1
     fi
     python=$venv/bin/python
-    if ! as_user test -x "$python"; then
-        cp -a "$venv" "$work/venv" && python=$work/venv/bin/python
-    fi
+}
+
+# The environment as the unprivileged user can reach it.
+python_choose() {
+    as_user test -x "$python" || { cp -a "${python%/bin/python}" "$work/venv" && python=$work/venv/bin/python; }
 }
 
 # Tests, sources and what was built, into $work, owned by whoever runs them.
@@ -52,7 +54,7 @@ work_copy() {
     local parts=() part
     mkdir -p "$work/build" "$work/tmp" || return 1
     tar -c --exclude=.git --exclude="./${build##*/}" --exclude=build --exclude=__pycache__ . | tar -x -C "$work" || return 1
-    for part in stage unit asan/unit asan/sluice-worker test/sluice-worker sluice-worker mssql-sim mssql/type_test bench; do
+    for part in stage unit asan/unit asan/sluice-worker test/sluice-worker sluice-worker mssql-sim mssql/type_test bench tools/versitygw; do
         [ ! -e "$build/$part" ] || parts+=("$part")
     done
     [ ${#parts[@]} = 0 ] || tar -c -C "$build" "${parts[@]}" | tar -x -C "$work/build" || return 1
@@ -72,6 +74,8 @@ work_prepare() {
 prepare() {
     tests/harness/packages || fail "the packages could not be installed"
     $MAKE -s -j2 "$@" || fail "it does not build"
-    work_prepare || fail "no folder to work in"
     python_prepare || fail "the Python packages could not be installed"
+    # The S3 server is built once; without it only the tests that need it fail.
+    SLUICE_BUILD=$build "$python" tests/harness/s3server.py install > /dev/null || echo "versitygw could not be built" >&2
+    work_prepare && python_choose || fail "no folder to work in"
 }
