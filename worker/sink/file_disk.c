@@ -20,21 +20,38 @@ int file_path(const FileSink *sink, const char *key, char ret[PATH_MAX], Error *
     return 0;
 }
 
+/* The folder that a failure is about: the path itself, or what it lies in. */
+static void folder_of(const char *path, char ret[PATH_MAX])
+{
+    struct stat status;
+    char *slash;
+
+    snprintf(ret, PATH_MAX, "%s", path);
+    if (stat(path, &status) == 0 && S_ISDIR(status.st_mode))
+        return;
+    slash = strrchr(ret, '/');
+    if (slash && slash > ret)
+        *slash = '\0';
+}
+
 int file_failed(const char *what, const char *path, Error *error)
 {
     char hint[400] = "";
+    char folder[PATH_MAX];
     int number = errno;
     ErrorKind kind = ERROR_PERMANENT;
+
+    folder_of(path, folder);
 
     switch (number) {
     case ENOSPC:
     case EDQUOT:
         kind = ERROR_TRANSIENT;
-        snprintf(hint, sizeof hint, "Free space in the file system of %.300s%s", path, number == EDQUOT ? ", or raise the quota." : ".");
+        snprintf(hint, sizeof hint, "Free space in the file system of %.300s%s", folder, number == EDQUOT ? ", or raise the quota." : ".");
         break;
     case EACCES:
     case EPERM:
-        snprintf(hint, sizeof hint, "Give the worker's operating system user the right to write in %.300s", path);
+        snprintf(hint, sizeof hint, "Give the worker's operating system user the right to write in %.300s", folder);
         break;
     case EROFS:
         snprintf(hint, sizeof hint, "The file system is read-only: mount it for writing: %.300s", path);

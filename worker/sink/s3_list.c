@@ -76,7 +76,7 @@ int s3_list(Sink *base, const char *prefix, const char *after, int (*each)(void 
     Page page = {.more = true};
 
     while (page.more) {
-        XmlSpan level;
+        XmlSpan level = {NULL, NULL};
         S3Call call;
         int result;
 
@@ -140,7 +140,7 @@ static int uploads_pass(S3Sink *sink, const char *key, int *aborted, Error *erro
     Page next;
 
     while (page.more) {
-        XmlSpan level;
+        XmlSpan level = {NULL, NULL};
         S3Call call;
         int result;
 

@@ -60,16 +60,19 @@ static int upload_begin(S3Object *object, Error *error)
     return result;
 }
 
-static void part_free(S3Part *part)
+static void part_unlink(S3Part *part)
 {
     S3Part **at = &part->object->flying;
 
     while (*at && *at != part)
         at = &(*at)->next;
-    if (*at) {
+    if (*at)
         *at = part->next;
-        part->object->sink->parts_in_flight--;
-    }
+    part->object->sink->parts_in_flight--;
+}
+
+static void part_free(S3Part *part)
+{
     s3_call_end(&part->call);
     buffer_free(&part->data);
     free(part);
@@ -91,6 +94,7 @@ static void part_done(S3Call *call)
         if (strcmp(call->code, "NoSuchUpload") == 0)
             object->error.kind = ERROR_FENCED;
     }
+    part_unlink(part);
     part_free(part);
 }
 
@@ -219,11 +223,15 @@ int s3_object_prepare(SinkObject *base, Error *error)
 void s3_object_close(SinkObject *base)
 {
     S3Object *object = (S3Object *)base;
+    S3Part *part;
     Error ignored;
 
     s3_call_end(&object->call);
-    while (object->flying)
-        part_free(object->flying);
+    while ((part = object->flying) != NULL) {
+        object->flying = part->next;
+        object->sink->parts_in_flight--;
+        part_free(part);
+    }
     if (object->upload_id[0] && !object->over)
         s3_upload_abort(object->sink, object->key, object->upload_id, 1, ABORT_TIMEOUT_MS, &ignored);
     buffer_free(&object->data);
