@@ -428,3 +428,20 @@ int session_batch(Session *session, const char *sql, const char *declaration, co
     session->sink = NULL;
     return PQstatus(session->pg) == CONNECTION_OK ? 0 : -1;
 }
+
+/* EXEC ('..') and sp_executesql inside a batch: the same session and variables, the caller's transaction. */
+void batch_nested(Session *session, const char *sql);
+void batch_nested(Session *session, const char *sql) {
+    Batch batch = {.pending = false};
+    int tokens;
+    batch.parser.session = session;
+    transaction_end_statement(session);
+    if (lexer_run(&session->arena, sql, &batch.parser.tokens, &tokens, &session->error))
+        session_fail_with(session, &session->error);
+    while (!batch.ended && !session->gone && parser_peek(&batch.parser, 0)->kind != TOKEN_END)
+        if (!parser_take(&batch.parser, ";"))
+            run_one(&batch);
+    if (batch.pending)
+        flush(&batch, true);
+    transaction_begin_statement(session, true);
+}

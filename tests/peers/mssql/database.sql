@@ -1,15 +1,16 @@
 -- One simulated database: {db} is its PostgreSQL schema, {id} its database_id. Catalogue views are named "schema.view".
 CREATE SCHEMA {db};
 CREATE SEQUENCE {db}.lsn START 4096;
+CREATE SEQUENCE {db}.rowversion START 2001;
 -- The log: one row a changed row; id is the change's own LSN (__$seqval), xid ties it to the commit.
 CREATE TABLE {db}.log (id bigint NOT NULL DEFAULT nextval('{db}.lsn'), xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
-  command int NOT NULL, shape int NOT NULL, op int2 NOT NULL, old bytea[], new bytea[]);
+  command int NOT NULL, shape int NOT NULL, op int2 NOT NULL, old bytea[], new bytea[], id2 bigint);
 CREATE INDEX ON {db}.log (xid);
 CREATE INDEX ON {db}.log (id);
 CREATE TABLE {db}.commit (lsn bigint PRIMARY KEY, xid xid8 NOT NULL, begin_time timestamptz NOT NULL, end_time timestamptz NOT NULL, kind text, detail text, object_id int);
 CREATE TABLE {db}."cdc.lsn_time_mapping" (start_lsn mssql.lsn NOT NULL, tran_begin_time mssql.datetime, tran_end_time mssql.datetime,
   tran_id mssql.tran_id, tran_begin_lsn mssql.lsn);
-CREATE UNIQUE INDEX ON {db}."cdc.lsn_time_mapping" (start_lsn NULLS FIRST);
+CREATE UNIQUE INDEX ON {db}."cdc.lsn_time_mapping" (start_lsn);
 CREATE INDEX ON {db}."cdc.lsn_time_mapping" (tran_end_time);
 
 CREATE VIEW {db}."cdc.change_tables" AS SELECT object_id, 0 AS version, source_object_id, capture_instance, start_lsn, NULL::mssql.lsn AS end_lsn,

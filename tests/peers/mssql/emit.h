@@ -15,7 +15,7 @@
 typedef struct Fragment {
     const char *value;
     const char *key;
-    bool user, typed, is_constant;
+    bool user, typed, is_constant, not_null;
     TypeInfo type;
     Constant constant;
 } Fragment;

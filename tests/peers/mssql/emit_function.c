@@ -68,7 +68,7 @@ static char *over_text(Session *session, const Over *over, Scope *scope) {
 static Fragment extreme_fragment(Session *session, const Expr *expr, Scope *scope, bool maximum) {
     Fragment inner = emit_scalar(session, expr->args[0], scope);
     Fragment ret = inner;
-    ret.is_constant = false;
+    ret.is_constant = ret.not_null = false;
     if (!inner.user) {
         ret.value = FORMAT("%s(%s)", maximum ? "max" : "min", inner.value);
         if (expr->over)
@@ -80,7 +80,7 @@ static Fragment extreme_fragment(Session *session, const Expr *expr, Scope *scop
         ret.value = FORMAT("%s(%s)", maximum ? "max" : "min", fragment_native(session, &inner));
     } else if (scope->from && !scope->grouped) {
         const char *tail = FORMAT("FROM %s WHERE %s AND %s IS NOT NULL ORDER BY %s %s LIMIT 1", scope->from, scope->where ? scope->where : "true",
-                                  inner.key, inner.key, maximum ? "DESC NULLS LAST" : "ASC NULLS FIRST");
+                                  inner.key, inner.key, maximum ? (inner.not_null ? "DESC" : "DESC NULLS LAST") : (inner.not_null ? "ASC" : "ASC NULLS FIRST"));
         /* An aggregate around it keeps the one row that an aggregate query gives. */
         ret.value = FORMAT("(SELECT %s %s)", inner.value, tail);
         ret.key = FORMAT("(SELECT %s %s)", inner.key, tail);

@@ -26,6 +26,7 @@ void scope_table(Session *session, Scope *scope, const Table *table, const char 
         to->name = column->name;
         to->column = column;
         to->fragment.typed = true;
+        to->fragment.not_null = !column->nullable; /* then the order of NULLs does not matter and an index serves */
         to->fragment.type = column->type;
         if (column->native) {
             to->fragment.value = FORMAT("%s.%s", pg_alias, column->native);
@@ -286,7 +287,7 @@ char *emit_order(Session *session, const OrderItem *items, int count, Scope *sco
             fragment = emit_scalar(session, expr, scope);
         bool constant = fragment.is_constant || (expr->kind == EXPR_SUBQUERY && !strcmp(fragment.value, "(SELECT NULL)"));
         text_format(&text, "%s%s %s", i ? ", " : "", constant ? "NULL::int" : fragment.user && fragment.key ? fragment.key : fragment.value,
-                    items[i].descending ? "DESC NULLS LAST" : "ASC NULLS FIRST");
+                    fragment.not_null ? (items[i].descending ? "DESC" : "ASC") : items[i].descending ? "DESC NULLS LAST" : "ASC NULLS FIRST");
     }
     return text.data;
 }

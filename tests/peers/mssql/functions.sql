@@ -232,3 +232,21 @@ $$ DECLARE n bigint; BEGIN
   EXECUTE format('INSERT INTO db%s.commit VALUES ($1, pg_current_xact_id(), now(), clock_timestamp(), $2, $3, $4)', db) USING n, kind, detail, object;
   RETURN n;
 END $$;
+
+-- Cleanup in two steps that the caller commits one after the other: the low end first, then the rows.
+CREATE FUNCTION mssql.raise_low_water(db int, low bigint) RETURNS void LANGUAGE sql AS
+$$ UPDATE mssql.change_table SET start_lsn = mssql.lsn_bytes(low) WHERE db_id = db AND start_lsn < mssql.lsn_bytes(low) $$;
+CREATE FUNCTION mssql.delete_below(db int, low bigint) RETURNS void LANGUAGE plpgsql AS
+$$ DECLARE t int; s text := 'db' || db; BEGIN
+  FOR t IN SELECT object_id FROM mssql.change_table WHERE db_id = db LOOP
+    EXECUTE format('DELETE FROM %I.%I WHERE "__$start_lsn" < $1', s, 'o' || t) USING mssql.lsn_bytes(low);
+  END LOOP;
+  EXECUTE format('DELETE FROM %I."cdc.lsn_time_mapping" WHERE start_lsn < $1', s) USING mssql.lsn_bytes(low);
+  EXECUTE format('DELETE FROM %I.log l USING %I.commit c WHERE c.xid = l.xid AND c.lsn < $1', s, s) USING least(low, (SELECT captured FROM mssql.capture_state c WHERE c.db_id = db));
+  EXECUTE format('DELETE FROM %I.commit WHERE lsn < $1', s) USING least(low, (SELECT captured FROM mssql.capture_state c WHERE c.db_id = db));
+END $$;
+CREATE FUNCTION mssql.floor300(timestamp) RETURNS timestamp LANGUAGE sql IMMUTABLE AS
+$$ SELECT date_trunc('second', $1) + round(floor(extract(microseconds FROM $1) % 1000000 * 3 / 10000) * 10 / 3) * interval '1 millisecond' $$;
+-- Server-local wall time of an instant, as datetime, never later than the instant.
+CREATE FUNCTION mssql.local_datetime(timestamptz) RETURNS timestamp LANGUAGE sql STABLE AS
+$$ SELECT mssql.floor300(($1 AT TIME ZONE 'UTC') + make_interval(mins => mssql.option('utc_offset_minutes')::int)) $$;

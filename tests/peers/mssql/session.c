@@ -302,6 +302,7 @@ void session_close(Session *session) {
     free(session->variables);
     bytes_free(&session->scratch);
     bytes_free(&session->scratch_key);
+    bytes_free(&session->scratch_copy);
     arena_clear(&session->arena);
     arena_clear(&session->cache_arena);
     free(session);

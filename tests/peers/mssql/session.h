@@ -55,7 +55,7 @@ struct Session {
     jmp_buf *trap;
     SqlError error;
     int line;
-    Bytes scratch, scratch_key;
+    Bytes scratch, scratch_key, scratch_copy;
     const ResultSink *sink;
     bool gone; /* the client does not want more */
 };
