@@ -58,6 +58,9 @@ static void library_error(const Connection *connection, int number, int os_error
     else if (number == SYBECONN)
         error_set_code(ret, ERROR_TRANSIENT, code, "Check host and port of the source, and the firewall: sluice.check_source tries them step by step.",
                        "cannot connect to %s: %s", connection->target, os_error > 0 ? strerror(os_error) : text);
+    else if (number == SYBEUHST)
+        error_set_code(ret, ERROR_TRANSIENT, code, "Check the option host of the source, and this machine's name resolution.",
+                       "the name in %s cannot be resolved", connection->target);
     else if (number == SYBEPWD)
         error_set_code(ret, ERROR_PERMANENT, code, "Check user and password of the source.", "login to %s refused", connection->target);
     else if (number == CONVERSION_OUT)
