@@ -37,6 +37,7 @@ CREATE TABLE _sluice.source_state (
 	generation    bigint NOT NULL DEFAULT 0,
 	next_poll_at  timestamptz,
 	poll_began_at timestamptz,
+	cut_began_at  timestamptz,
 	polled_at     timestamptz,
 	position      _sluice.pos,
 	tran_end_time timestamptz,
@@ -117,6 +118,7 @@ CREATE TABLE _sluice.tab (
 	position      _sluice.pos,
 	newest        _sluice.pos,
 	pending_since timestamptz,
+	probed_since  timestamptz NOT NULL DEFAULT 'infinity',
 	load_range    integer NOT NULL DEFAULT 0,
 	load_from     jsonb,
 	load_open     boolean NOT NULL DEFAULT false,
@@ -144,6 +146,7 @@ CREATE TABLE _sluice.tab (
 CREATE UNIQUE INDEX tab_name ON _sluice.tab (name) WHERE wanted <> 'dropped';
 CREATE INDEX tab_source ON _sluice.tab (source_id);
 CREATE INDEX tab_target ON _sluice.tab (target_id);
+COMMENT ON COLUMN _sluice.tab.probed_since IS 'From then on each poll asked this table''s change log too; infinity while it cannot be asked. Only a cut whose poll began later speaks for the table';
 COMMENT ON TABLE _sluice.tab IS 'A captured table: what is wanted, where it stands (epoch, position, pending change, load, fence), what troubles it. Everything up to and including position is landed; a table without pending change is at its source''s cut';
 
 CREATE FUNCTION _sluice.phase_guard() RETURNS trigger

@@ -38,7 +38,7 @@ AS $$
 	)
 	SELECT coalesce(jsonb_agg(jsonb_build_object('table_id', t.table_id, 'job_id', t.job_id, 'range', t.load_range, 'schema', t.schema_name,
 		'table', t.table_name, 'keys', v.key, 'from', coalesce(t.load_from, 'null'),
-		'rows', (_sluice.options_full('table', t.options) ->> 'load_range_rows')::bigint) ORDER BY t.table_id), '[]')
+		'rows', ((((SELECT _sluice.options_full('table', '{}')) || t.options) ->> 'load_range_rows'))::bigint) ORDER BY t.table_id), '[]')
 	FROM _sluice.tab t JOIN _sluice.schema_version v USING (table_id, version), r
 	WHERE t.source_id = $1 AND t.wanted = 'run' AND t.phase = 'loading' AND t.load_open AND t.trouble IS NULL
 		AND (SELECT count(*) FROM _sluice.batch b WHERE b.table_id = t.table_id AND b.work = 'load' AND b.lease_worker IS NULL) < 2 * r.runners
@@ -125,6 +125,7 @@ AS $$
 		tran_end_time = coalesce(($2 ->> 'tran_end_time')::timestamptz, y.tran_end_time),
 		source_time = coalesce(($2 ->> 'source_time')::timestamptz, clock_timestamp()), clock = $2 ->> 'clock',
 		utc_offset_minutes = coalesce(($2 ->> 'utc_offset_minutes')::integer, y.utc_offset_minutes),
+		cut_began_at = y.poll_began_at,
 		identity = CASE WHEN y.state = 'rewound' THEN y.identity
 			ELSE coalesce(y.identity, '{}') || coalesce(jsonb_strip_nulls(nullif($2 -> 'identity', 'null')), '{}') END,
 		read_only = ($2 ->> 'read_only')::boolean, capture = nullif($2 -> 'capture', 'null')
@@ -155,14 +156,38 @@ AS $$
 $$;
 COMMENT ON FUNCTION _sluice.instances_store(bigint, jsonb) IS 'Low-water marks of all capture instances; a new instance asks for discovery';
 
-CREATE FUNCTION _sluice.pending_note(source_id bigint, newest jsonb, prev _sluice.pos, source_time timestamptz) RETURNS void
+CREATE FUNCTION _sluice.table_low(t _sluice.tab, cut _sluice.pos, cut_began_at timestamptz) RETURNS _sluice.pos
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+	-- A table without pending change is at the cut, if the poll that took the cut had asked this table too: one that began to be
+	-- followed meanwhile, or could not be asked, may have changes below it.
+	SELECT CASE WHEN $1.pending_since IS NULL AND $1.probed_since < $3 THEN greatest($1.position, $2) ELSE $1.position END::_sluice.pos
+$$;
+COMMENT ON FUNCTION _sluice.table_low(_sluice.tab, _sluice.pos, timestamptz) IS 'Up to where a table is known to be landed, given a cut and when its poll began';
+
+CREATE FUNCTION _sluice.pending_note(x _sluice.source_state, newest jsonb, source_time timestamptz) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp
 AS $$
-	-- A table without pending change had read everything up to the previous cut, so that is where the new change begins.
 	UPDATE _sluice.tab t SET newest = n.position,
-		position = CASE WHEN t.pending_since IS NULL AND t.phase <> 'registered' THEN greatest(t.position, $3)::_sluice.pos ELSE t.position END,
-		pending_since = coalesce(t.pending_since, CASE WHEN n.position::_sluice.pos > t.position THEN $4 END)
+		position = _sluice.table_low(t, $1.position, $1.cut_began_at),
+		pending_since = coalesce(t.pending_since, CASE WHEN n.position::_sluice.pos > t.position THEN $3 END)
 	FROM jsonb_to_recordset($2) n(table_id bigint, position text)
-	WHERE t.source_id = $1 AND t.table_id = n.table_id AND t.phase <> 'registered' AND (t.newest IS NULL OR n.position::_sluice.pos > t.newest)
+	WHERE t.source_id = $1.source_id AND t.table_id = n.table_id AND t.phase <> 'registered' AND (t.newest IS NULL OR n.position::_sluice.pos > t.newest)
 $$;
-COMMENT ON FUNCTION _sluice.pending_note(bigint, jsonb, _sluice.pos, timestamptz) IS 'Notes unread changes: where they begin is fixed when the first is seen';
+COMMENT ON FUNCTION _sluice.pending_note(_sluice.source_state, jsonb, timestamptz) IS 'Notes unread changes: where they begin is fixed when the first is seen';
+
+CREATE FUNCTION _sluice.probes_note(x _sluice.source_state, failed jsonb) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp
+AS $$
+	UPDATE _sluice.tab t SET position = _sluice.table_low(t, $1.position, $1.cut_began_at), probed_since = 'infinity'
+	FROM jsonb_to_recordset($2) f(table_id bigint)
+	WHERE t.source_id = $1.source_id AND t.table_id = f.table_id AND t.probed_since <> 'infinity';
+	SELECT _sluice.trouble_set(t.table_id, 'error', f.code, f.message, coalesce(nullif(f.hint, ''), format('Mend it, then SELECT sluice.resume_table(%L);', t.name)))
+	FROM jsonb_to_recordset($2) f(table_id bigint, kind text, code text, message text, hint text) JOIN _sluice.tab t USING (table_id)
+	WHERE t.source_id = $1.source_id AND t.trouble IS NULL AND f.kind = 'permanent';
+	-- Asked again without failure: later cuts speak for it once more.
+	UPDATE _sluice.tab t SET probed_since = clock_timestamp()
+	WHERE t.source_id = $1.source_id AND t.probed_since = 'infinity' AND t.phase <> 'registered' AND coalesce(t.trouble, 'error') = 'error'
+		AND NOT EXISTS (SELECT FROM jsonb_to_recordset($2) f(table_id bigint) WHERE f.table_id = t.table_id);
+$$;
+COMMENT ON FUNCTION _sluice.probes_note(_sluice.source_state, jsonb) IS 'Tables whose change log could not be asked: cuts do not speak for them until it can';

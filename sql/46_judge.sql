@@ -33,7 +33,7 @@ END
 $$;
 COMMENT ON FUNCTION _sluice.instance_missing(_sluice.tab, _sluice.pos) IS 'A table''s capture instance vanished: another one that reaches back far enough takes over, else the table is gone';
 
-CREATE FUNCTION _sluice.instances_judge(source_id bigint, prev _sluice.pos) RETURNS void
+CREATE FUNCTION _sluice.instances_judge(x _sluice.source_state) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -42,8 +42,8 @@ BEGIN
 	FOR bad IN
 		SELECT t AS tab, w.low, c.start_before, c.object_id IS NOT DISTINCT FROM t.instance_object_id AS there
 		FROM _sluice.tab t LEFT JOIN _sluice.capture_instance c ON c.source_id = t.source_id AND c.instance = t.instance
-		CROSS JOIN LATERAL (SELECT CASE WHEN t.pending_since IS NULL THEN greatest(t.position, $2) ELSE t.position END::_sluice.pos AS low) w
-		WHERE t.source_id = $1 AND t.wanted <> 'dropped' AND t.phase <> 'registered' AND coalesce(t.trouble, 'error') = 'error'
+		CROSS JOIN LATERAL (SELECT _sluice.table_low(t, $1.position, $1.cut_began_at) AS low) w
+		WHERE t.source_id = $1.source_id AND t.wanted <> 'dropped' AND t.phase <> 'registered' AND coalesce(t.trouble, 'error') = 'error'
 			AND (c.object_id IS DISTINCT FROM t.instance_object_id OR c.start_before > w.low)
 	LOOP
 		IF bad.there THEN
@@ -55,9 +55,9 @@ BEGIN
 	END LOOP;
 END
 $$;
-COMMENT ON FUNCTION _sluice.instances_judge(bigint, _sluice.pos) IS 'Finds tables that retention overtook or whose capture instance vanished';
+COMMENT ON FUNCTION _sluice.instances_judge(_sluice.source_state) IS 'Finds tables that retention overtook or whose capture instance vanished';
 
-CREATE FUNCTION _sluice.instances_follow(source_id bigint, cut _sluice.pos) RETURNS void
+CREATE FUNCTION _sluice.instances_follow(source_id bigint, cut _sluice.pos, cut_began_at timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -76,17 +76,17 @@ BEGIN
 		WHERE x.table_id = (found.tab).table_id;
 	END LOOP;
 	FOR found IN
-		SELECT t AS tab, v.version, CASE WHEN t.pending_since IS NULL THEN $2 END AS at
+		SELECT t AS tab, v.version, _sluice.table_low(t, $2, $3) AS at
 		FROM _sluice.tab t JOIN _sluice.schema_version v ON v.table_id = t.table_id AND v.version = t.next_version
 		WHERE t.source_id = $1 AND t.phase = 'streaming' AND t.trouble IS NULL
-			AND CASE WHEN t.pending_since IS NULL THEN greatest(t.position, $2) ELSE t.position END::_sluice.pos >= v.valid_from
+			AND _sluice.table_low(t, $2, $3) >= v.valid_from
 			AND NOT EXISTS (SELECT FROM _sluice.batch b WHERE b.table_id = t.table_id)
 	LOOP
 		PERFORM _sluice.instance_move(found.tab, found.version, found.at);
 	END LOOP;
 END
 $$;
-COMMENT ON FUNCTION _sluice.instances_follow(bigint, _sluice.pos) IS 'A newer capture instance with other columns: tables move to it exactly at its start';
+COMMENT ON FUNCTION _sluice.instances_follow(bigint, _sluice.pos, timestamptz) IS 'A newer capture instance with other columns: tables move to it exactly at its start';
 
 CREATE FUNCTION _sluice.fence_note(source_id bigint, answer jsonb) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -169,10 +169,11 @@ BEGIN
 		RETURN jsonb_build_object('planned', 0);
 	END IF;
 	PERFORM _sluice.instances_store(x.source_id, coalesce(answer -> 'instances', '[]'));
-	PERFORM _sluice.pending_note(x.source_id, coalesce(answer -> 'newest', '[]'), x.position,
+	PERFORM _sluice.pending_note(x, coalesce(answer -> 'newest', '[]'),
 		coalesce((answer ->> 'source_time')::timestamptz, clock_timestamp()));
-	PERFORM _sluice.instances_judge(x.source_id, x.position);
-	PERFORM _sluice.instances_follow(x.source_id, coalesce((answer ->> 'position')::_sluice.pos, x.position));
+	PERFORM _sluice.probes_note(x, coalesce(answer -> 'failed', '[]'));
+	PERFORM _sluice.instances_judge(x);
+	PERFORM _sluice.instances_follow(x.source_id, coalesce((answer ->> 'position')::_sluice.pos, x.position), x.poll_began_at);
 	PERFORM _sluice.fence_note(x.source_id, answer);
 	PERFORM _sluice.ddl_note(x.source_id, coalesce(answer -> 'ddl', '[]'));
 	RETURN jsonb_build_object('planned', _sluice.plan(x.source_id));

@@ -10,7 +10,10 @@ CREATE VIEW _sluice.claimable AS
 		AND (b.retry_at IS NULL OR b.retry_at <= clock_timestamp())
 		-- What is sealed is finished even for a paused table; a commit number that was drawn even for one in trouble.
 		AND (b.commit_no IS NOT NULL OR b.table_id IS NULL OR (t.trouble IS NULL AND (t.wanted = 'run' OR b.state <> 'planned')))
-		AND (b.work IN ('check', 'recover') OR NOT p.recover);
+		AND (b.work IN ('check', 'recover') OR NOT p.recover)
+		-- A table that is to be read again finishes what is sealed and begins nothing.
+		AND (b.state <> 'planned' OR b.table_id IS NULL OR NOT EXISTS (SELECT FROM _sluice.job j
+			WHERE j.kind = 'resync' AND j.table_id = b.table_id AND j.ended_at IS NULL AND j.state = 'asked'));
 COMMENT ON VIEW _sluice.claimable IS 'Batches that a runner may take now';
 
 CREATE FUNCTION _sluice.runners_alive() RETURNS integer
@@ -230,7 +233,7 @@ BEGIN
 	END IF;
 	-- Streaming begins at the cut, which is at or before every L of the load, and where the capture instance begins.
 	UPDATE _sluice.tab x SET phase = 'loading', epoch = (arg ->> 'epoch')::bigint, incarnation = b.incarnation, epoch_at = clock_timestamp(),
-		position = coalesce(greatest(s.position, c.start_before), repeat('0', 20)), newest = NULL, pending_since = NULL, load_range = 0, load_exact = true, fail_count = 0
+		position = coalesce(greatest(s.position, c.start_before), repeat('0', 20)), newest = NULL, pending_since = NULL, probed_since = clock_timestamp(), load_range = 0, load_exact = true, fail_count = 0
 	FROM _sluice.source_state s, _sluice.capture_instance c
 	WHERE x.table_id = b.table_id AND s.source_id = b.source_id AND c.source_id = b.source_id AND c.instance = x.instance
 	RETURNING x.* INTO t;
