@@ -2,6 +2,7 @@
 #include "text.h"
 #include "token.h"
 #include <stdio.h>
+#include <stdlib.h>
 
 enum {
     OPTION_VERSION = 0,
@@ -192,5 +193,7 @@ int login_accept(Connection *connection, Encryption encryption, SSL_CTX *context
     }
     if (login->version > VERSION_7_4)
         login->version = VERSION_7_4;
+    /* What sys.dm_exec_connections.encrypt_option says; libpq reads it whatever form the conninfo has. */
+    setenv("PGOPTIONS", connection->encrypted ? "-c mssql.encrypt=TRUE" : "-c mssql.encrypt=FALSE", 1);
     return session_open(conninfo, &request, ret, error);
 }

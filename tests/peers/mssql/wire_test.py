@@ -187,6 +187,9 @@ class Test:
             for asked in (2, 0, 1):
                 client = self.client(encryption=asked)
                 answer = client.sql("SELECT id, t FROM wire.dbo.big")
+                shown = client.sql("SELECT encrypt_option FROM sys.dm_exec_connections WHERE session_id = @@SPID").values
+                whole = "FALSE" if wanted[mode, asked] in (0, 2) else "TRUE"
+                self.check(shown == [[whole]], "and sys.dm_exec_connections says so", shown)
                 self.check(client.encryption == wanted[mode, asked] and answer.rows == ROWS,
                            "--encrypt %s, client asks %d: server answers %d" % (mode, asked, wanted[mode, asked]),
                            (client.encryption, answer.rows))
