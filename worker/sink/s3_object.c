@@ -179,6 +179,9 @@ int s3_object_write(SinkObject *base, const void *data, size_t length, Error *er
         if (!take)
             continue;
         take = take < length ? take : length;
+        /* Behind a first part comes a whole one, mostly: asked for at once, it leaves no holes in the heap. */
+        if (object->parts && !object->data.capacity && buffer_reserve(&object->data, PART_BYTES, error) < 0)
+            return -1;
         if (buffer_append(&object->data, at, take, error) < 0)
             return -1;
         object->bytes += take;
