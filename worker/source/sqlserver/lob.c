@@ -1,5 +1,5 @@
 /*
- * lob.c - values the change log does not hold (an update that left a LOB alone; text, ntext, image of a delete), read from
+ * lob.c - values the change log does not hold (an update that left a LOB alone), read from
  * the table by key. What the table shows may be newer than the change: the newer change follows with a higher
  * position. Where the row is gone the value stays marked as unchanged.
  */
@@ -113,8 +113,11 @@ static int value_keep(const SqlReader *reader, const Statement *statement, int c
     return data ? buffer_append(&found->bytes, data, length, error) : 0;
 }
 
+/* A delete is not asked for: what has its key now is another row. */
 static bool row_asks(const SqlReader *reader, int row)
 {
+    if (reader->rows.op[row] == 'D')
+        return false;
     for (int i = 0; i < reader->plan.schema->count; i++) {
         if (reader->rows.columns[i].unchanged && reader->rows.columns[i].unchanged[row] && !reader->rows.columns[i].valid[row])
             return true;
