@@ -26,14 +26,14 @@ CREATE FUNCTION mssql.type_name(int) RETURNS mssql.sysname LANGUAGE sql STABLE A
 CREATE FUNCTION mssql.type_id(text) RETURNS int LANGUAGE sql STABLE AS $$ SELECT user_type_id FROM mssql.type WHERE name = $1 $$;
 CREATE FUNCTION mssql.name_parts(text) RETURNS text[] LANGUAGE sql IMMUTABLE AS
 $$ SELECT array_agg(coalesce(replace(m[1], ']]', ']'), replace(m[2], '""', '"'), m[3]) ORDER BY i)
-   FROM regexp_matches($1, '\[((?:[^\]]|\]\])*)\]|"((?:[^"]|"")*)"|([^.\[\]"]+)', 'g') WITH ORDINALITY AS x(m, i) $$;
+   FROM regexp_matches($1 COLLATE "C", '\[((?:[^\]]|\]\])*)\]|"((?:[^"]|"")*)"|([^.\[\]"]+)', 'g') WITH ORDINALITY AS x(m, i) $$;
 CREATE FUNCTION mssql.object_id(text, text DEFAULT NULL) RETURNS int LANGUAGE sql STABLE AS
 $$ SELECT o.object_id FROM mssql.name_parts($1) p, mssql.object o JOIN mssql.schema s USING (db_id, schema_id)
    WHERE o.name = p[cardinality(p)] AND s.name = coalesce(nullif(p[cardinality(p) - 1], ''), 'dbo')
      AND db_id = coalesce(CASE WHEN cardinality(p) > 2 THEN mssql.db_id(p[cardinality(p) - 2]) END, mssql.db())
      AND ($2 IS NULL OR o.type = $2) $$;
 CREATE FUNCTION mssql.quotename(text, text DEFAULT '[') RETURNS text LANGUAGE sql IMMUTABLE AS
-$$ SELECT CASE WHEN $2 IN ('[', ']') THEN '[' || replace($1, ']', ']]') || ']' ELSE $2 || replace($1, $2, $2 || $2) || $2 END $$;
+$$ SELECT CASE WHEN $2 IN ('[', ']') THEN '[' || replace($1 COLLATE "C", ']', ']]') || ']' ELSE $2 || replace($1 COLLATE "C", $2, $2 || $2) || $2 END $$;
 CREATE FUNCTION mssql.col_name(int, int) RETURNS mssql.sysname LANGUAGE sql STABLE AS
 $$ SELECT name FROM mssql.column WHERE object_id = $1 AND column_id = $2 $$;
 CREATE FUNCTION mssql.suser_sname(bytea DEFAULT NULL) RETURNS mssql.sysname LANGUAGE sql STABLE AS $$ SELECT current_setting('mssql.login') $$;
