@@ -110,7 +110,7 @@ class Stack:
                 "password_env": PASSWORD_ENV, **more}
 
     def add_source(self, name=None, **more):
-        self.sql("SELECT sluice.add_source(%s, 'sqlserver', %s::jsonb)", name or self.name, json.dumps(self.source_options(**more)))
+        self.sql("SELECT sluice.add_source(%s, 'sqlserver', options => %s::jsonb)", name or self.name, json.dumps(self.source_options(**more)))
 
     def target_options(self):
         if self.bucket:
@@ -118,7 +118,7 @@ class Stack:
         return {"path": str(self.target_folder), "prefix": self.prefix}
 
     def add_target(self, name="lake", **more):
-        self.sql("SELECT sluice.add_target(%s, %s, %s::jsonb)", name, "s3" if self.bucket else "file",
+        self.sql("SELECT sluice.add_target(%s, %s, options => %s::jsonb)", name, "s3" if self.bucket else "file",
                  json.dumps({**self.target_options(), **more}))
 
     def register(self, **source_options):
@@ -129,7 +129,7 @@ class Stack:
         return f"{self.name}.{table}"
 
     def add_table(self, table, **options):
-        self.sql("SELECT sluice.add_table(%s, 'lake', %s::jsonb)", self.table_name(table), json.dumps({**QUICK_TABLE, **options}))
+        self.sql("SELECT sluice.add_table(%s, 'lake', options => %s::jsonb)", self.table_name(table), json.dumps({**QUICK_TABLE, **options}))
 
     # ---- the worker -----------------------------------------------------------
     def start(self, file_limit=None, **environment):
@@ -193,7 +193,7 @@ class Stack:
     def status(self, table):
         """The table's row of table_status as a dict."""
         with psycopg.connect(self.cluster.conninfo(self.database), autocommit=True) as connection:
-            cursor = connection.execute('SELECT * FROM sluice.table_status WHERE "table" = %s', (self.table_name(table),))
+            cursor = connection.execute('SELECT * FROM sluice.table_status WHERE table_name = %s', (self.table_name(table),))
             row = cursor.fetchone()
             return dict(zip([c.name for c in cursor.description], row)) if row else None
 
@@ -222,8 +222,19 @@ class Stack:
 
     def wait_uploaded(self, *tables, timeout_s=60):
         """All that was committed at the source before the call has landed."""
+        end = time.monotonic() + timeout_s
+        as_of = self.one("SELECT clock_timestamp()")
         for table in tables:
-            self.sql("SELECT sluice.wait_for(%s, 'uploaded', timeout => %s)", self.table_name(table), f"{timeout_s} s")
+            reached = None
+            while not reached:
+                try:
+                    reached = self.one("SELECT sluice.wait_for(%s, 'uploaded', %s, '5 s')", self.table_name(table), as_of)
+                except psycopg.Error as error:
+                    reached = error
+                if reached is not True and (time.monotonic() > end or isinstance(reached, psycopg.Error)
+                                            and not isinstance(reached, psycopg.OperationalError)):
+                    raise AssertionError(f"{table} is not uploaded: {reached}\n{self.why()}\n--- worker\n{self.log_tail()}")
+                reached = reached is True
 
     # ---- what landed ----------------------------------------------------------
     def store(self):

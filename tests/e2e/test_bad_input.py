@@ -71,7 +71,7 @@ def test_wrong_connection_names_the_step_and_is_mended_by_alter_source(stack, wh
     assert step in failed.lower(), result.stdout
     assert [line for line in result.stdout.splitlines() if line.startswith("skipped")], "later steps are skipped"
     right = {name: stack.source_options()[name] for name in options}
-    stack.sql("SELECT sluice.alter_source(%s, %s::jsonb)", stack.name, json.dumps(right))
+    stack.sql("SELECT sluice.alter_source(%s, options => %s::jsonb)", stack.name, json.dumps(right))
     assert_whole(stack, table)
 
 
@@ -101,7 +101,7 @@ def test_untrusted_certificate_is_refused_and_the_right_ca_is_accepted(make_stac
         stack.start()
         state, message, hint = source_trouble(stack)
         assert hint and ("certificate" in (message + hint).lower() or "tls" in (message + hint).lower()), (message, hint)
-        stack.sql("SELECT sluice.alter_source(%s, %s::jsonb)", stack.name, json.dumps({"ca_file": str(certificate / "cert.pem")}))
+        stack.sql("SELECT sluice.alter_source(%s, options => %s::jsonb)", stack.name, json.dumps({"ca_file": str(certificate / "cert.pem")}))
         assert_whole(stack, table)
 
 
@@ -208,13 +208,13 @@ def test_bucket_that_does_not_exist_or_is_forbidden_is_named(make_stack, make_bu
     stack.add_table(table)
     stack.start()
     assert "no-such-bucket" in target_trouble(stack)
-    stack.sql("SELECT sluice.alter_target('lake', %s::jsonb)", json.dumps({"bucket": bucket.name, "secret_key_env": "SLUICE_WRONG_SECRET"}))
+    stack.sql("SELECT sluice.alter_target('lake', options => %s::jsonb)", json.dumps({"bucket": bucket.name, "secret_key_env": "SLUICE_WRONG_SECRET"}))
     stack.stop()
     stack.start(SLUICE_WRONG_SECRET="not-the-key")
     text = stack.wait(lambda: (r := stack.status(table)) and r["message"] and "no-such-bucket" not in r["message"] and
                       r["message"] + " " + (r["hint"] or ""), "the wrong key is told")
     assert "key" in text.lower() and "not-the-key" not in text + stack.log(), text
-    stack.sql("SELECT sluice.alter_target('lake', %s::jsonb)", json.dumps({"secret_key_env": "SLUICE_TEST_SECRET_KEY"}))
+    stack.sql("SELECT sluice.alter_target('lake', options => %s::jsonb)", json.dumps({"secret_key_env": "SLUICE_TEST_SECRET_KEY"}))
     mend_table(stack, table)
     assert_whole(stack, table)
 
@@ -229,7 +229,7 @@ def test_malformed_source_options_are_refused_with_a_hint(stack, options, word):
     given = json.loads(options)
     if isinstance(given, dict):
         given = {**stack.source_options(), **given}
-    state, message, hint = stack.error("SELECT sluice.add_source('erp', 'sqlserver', %s::jsonb)", json.dumps(given))
+    state, message, hint = stack.error("SELECT sluice.add_source('erp', 'sqlserver', options => %s::jsonb)", json.dumps(given))
     assert state == "22023" and hint and word in message + " " + hint, (state, message, hint)
     assert "secret-1" not in message + hint
     assert stack.one("SELECT count(*) FROM sluice.source_status") == 0
@@ -238,14 +238,14 @@ def test_malformed_source_options_are_refused_with_a_hint(stack, options, word):
 @pytest.mark.parametrize("options", ['{"format": "exotic"}', '{"max_file_age": -1}', '{"target_file_bytes": 1}', '{"compression": 3}', '{"colour": 1}', '[]'])
 def test_malformed_table_options_are_refused_with_a_hint(stack, options):
     stack.register()
-    state, message, hint = stack.error("SELECT sluice.add_table(%s, 'lake', %s::jsonb)", f"{stack.name}.dbo.item", options)
+    state, message, hint = stack.error("SELECT sluice.add_table(%s, 'lake', options => %s::jsonb)", f"{stack.name}.dbo.item", options)
     assert state == "22023" and hint, (state, message, hint)
 
 
 CALLS = [
-    "SELECT sluice.add_source(%s, 'sqlserver', '{\"host\": \"h\", \"database\": \"d\", \"user\": \"u\"}')",
-    "SELECT sluice.add_source('fine', %s, '{\"host\": \"h\", \"database\": \"d\", \"user\": \"u\"}')",
-    "SELECT sluice.add_target(%s, 'file', '{\"path\": \"/tmp\"}')",
+    "SELECT sluice.add_source(%s, 'sqlserver', options => '{\"host\": \"h\", \"database\": \"d\", \"user\": \"u\"}')",
+    "SELECT sluice.add_source('fine', %s, options => '{\"host\": \"h\", \"database\": \"d\", \"user\": \"u\"}')",
+    "SELECT sluice.add_target(%s, 'file', path => '/tmp')",
     "SELECT sluice.add_table(%s, 'lake')",
     "SELECT sluice.add_table('erp.dbo.item', %s)",
     "SELECT sluice.add_tables(%s, '%%', 'lake')",
@@ -283,16 +283,16 @@ def test_no_name_is_taken_for_sql(registry, call):
 
 def test_names_that_need_quoting_at_the_source_are_captured(stack):
     """Brackets, quotes, dots and spaces in names are data, not syntax."""
-    table = "dbo.[it'em].x]]; DROP TABLE dbo.item --]"
+    table = "dbo.[it'em]].x; DROP TABLE dbo.item --]"
     stack.tsql("CREATE TABLE dbo.item (id int NOT NULL PRIMARY KEY)")
     stack.tsql(f"CREATE TABLE {table} ([i'd] int NOT NULL PRIMARY KEY, [a]]b \"c] nvarchar(20) NULL)")
-    name = "it'em].x]; DROP TABLE dbo.item --"
+    name = "it'em].x; DROP TABLE dbo.item --"
     stack.tsql("EXEC sys.sp_cdc_enable_table @source_schema = N'dbo', @source_name = N'" + name.replace("'", "''") +
                "', @role_name = NULL, @capture_instance = N'odd'")
     stack.tsql(f"INSERT INTO {table} ([i'd], [a]]b \"c]) VALUES (1, N'x'), (2, N'y')")
     stack.register()
     full = f'{stack.name}.dbo."{name}"'
-    stack.sql("SELECT sluice.add_table(%s, 'lake', %s::jsonb)", full, json.dumps({"max_file_age": 0.5}))
+    stack.sql("SELECT sluice.add_table(%s, 'lake', options => %s::jsonb)", full, json.dumps({"max_file_age": 0.5}))
     stack.start()
     stack.wait(lambda: [s for (s,) in stack.sql("SELECT state FROM sluice.table_status") if s == "streaming"], "it streams")
     stack.tsql(f"DELETE FROM {table} WHERE [i'd] = 2")

@@ -96,7 +96,7 @@ def test_refused_type_names_the_column_and_the_others_go_on(stack):
     assert "k_vector" in row["message"] and "vector" in row["message"], row
     assert "exclude" in row["hint"], row
     assert_equal(stack, others)
-    stack.sql("SELECT sluice.alter_table(%s, %s::jsonb)", stack.table_name(BAD), json.dumps({"exclude": ["k_vector"]}))
+    stack.sql("SELECT sluice.alter_table(%s, options => %s::jsonb)", stack.table_name(BAD), json.dumps({"exclude": ["k_vector"]}))
     stack.sql("SELECT sluice.resume_table(%s)", stack.table_name(BAD))
     stack.wait_state(BAD)
     stack.stop()
