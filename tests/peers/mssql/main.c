@@ -323,7 +323,7 @@ static int serve_loop(const Options *options, int listener)
     while (!stopping) {
         int ready = ppoll(&poller, 1, NULL, &open);
         children_reap(&children, &capture);
-        if (capture == 0) { /* the job died: SQL Server Agent would start it again, after a pause */
+        if (capture == 0 && !stopping) { /* the job died: SQL Server Agent would start it again, after a pause */
             sleep_ms(100);
             capture = capture_start(options, listener);
         }

@@ -171,6 +171,12 @@ class Test:
         self.check([(r.rows, r.errors) for r in results] == [(500, [8134]), (500, [8134]), (ROWS, [])],
                    "error_after_rows: so many rows, then the error; count 2 fires twice", [r.rows for r in results])
         self.check(results[0].done[-1][1] == ERROR, "DONE has its error bit", results[0].done)
+        self.fault("error_after_rows 10")
+        client = self.client(database="wire")
+        answers = [client.sql("SELECT id FROM dbo.big"), client.sql("SELECT id FROM dbo.big")]
+        self.check([(a.rows, a.errors) for a in answers] == [(10, [8134]), (ROWS, [])],
+                   "a connection that had an error in its rows goes on", [(a.rows, a.errors) for a in answers])
+        client.close()
         self.fault("stall_after_bytes 5000")
         threading.Timer(1.0, os.unlink, [self.path("fault")]).start()
         started = time.monotonic()
