@@ -186,7 +186,7 @@ BEGIN
 		(o.full ->> 'max_value_bytes')::bigint, o.full ->> 'lob', c.start_before, t.load_done_at, s.source_time
 	FROM _sluice.tab t JOIN _sluice.source_state s USING (source_id)
 	JOIN _sluice.capture_instance c ON c.source_id = t.source_id AND c.instance = t.instance
-	CROSS JOIN LATERAL (SELECT _sluice.options_full('table', t.options) AS full) o
+	CROSS JOIN LATERAL (SELECT (SELECT _sluice.options_full('table', '{}')) || t.options AS full OFFSET 0) o
 	-- position began at the cut and at the instance's start, and grew by what was streamed while it loaded.
 	CROSS JOIN LATERAL (SELECT greatest(t.position, t.load_low)::_sluice.pos AS low) w
 	WHERE t.source_id = $1 AND t.wanted = 'run' AND t.phase = 'loading' AND t.trouble IS NULL AND t.fence_position IS NOT NULL
@@ -212,7 +212,7 @@ BEGIN
 	FROM _sluice.tab t JOIN _sluice.source_state s USING (source_id)
 	JOIN _sluice.capture_instance c ON c.source_id = t.source_id AND c.instance = t.instance
 	LEFT JOIN _sluice.schema_version n ON n.table_id = t.table_id AND n.version = t.next_version
-	CROSS JOIN LATERAL (SELECT _sluice.options_full('table', t.options) AS full) o
+	CROSS JOIN LATERAL (SELECT (SELECT _sluice.options_full('table', '{}')) || t.options AS full OFFSET 0) o
 	CROSS JOIN LATERAL (SELECT least(s.position, n.valid_from)::_sluice.pos AS high) w
 	WHERE t.source_id = $1 AND t.wanted = 'run' AND t.trouble IS NULL AND t.pending_since IS NOT NULL AND t.position < w.high
 		AND (t.phase = 'streaming' OR (t.phase = 'loading' AND t.fence_position IS NULL

@@ -3,26 +3,61 @@
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA sluice, _sluice FROM PUBLIC;
 REVOKE ALL ON ALL PROCEDURES IN SCHEMA sluice, _sluice FROM PUBLIC;
 
-CREATE FUNCTION _sluice.worker_functions() RETURNS text[]
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
-AS $$
-	SELECT ARRAY['worker_start', 'worker_beat', 'worker_stop', 'worker_config', 'child_gone', 'api_version', 'poll_begin', 'cut_store', 'range_store', 'facts_store',
-		'check_store', 'source_fail', 'batch_claim', 'epoch_store', 'batch_seal', 'batch_commit', 'batch_fail', 'batch_release', 'manifest_adopt', 'objects_check', 'recover_done']
+DO $$
+DECLARE
+	item record;
+BEGIN
+	IF pg_catalog.to_regrole('sluice_owner') IS NULL THEN
+		RETURN;
+	END IF;
+	IF NOT (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user) THEN
+		EXECUTE pg_catalog.format('GRANT sluice_owner TO %I', current_user);
+		EXECUTE pg_catalog.format('GRANT CREATE ON DATABASE %I TO sluice_owner', pg_catalog.current_database());
+	END IF;
+	FOR item IN
+		SELECT pg_catalog.format('ALTER %s %I.%I OWNER TO sluice_owner', CASE c.relkind WHEN 'v' THEN 'VIEW' WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, n.nspname, c.relname) AS command
+		FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+		WHERE n.nspname IN ('sluice', '_sluice') AND c.relkind IN ('r', 'p', 'v', 'S')
+			AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid AND d.deptype IN ('i', 'a')
+				AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND c.relkind = 'S')
+		UNION ALL
+		SELECT pg_catalog.format('ALTER ROUTINE %I.%I(%s) OWNER TO sluice_owner', n.nspname, p.proname, pg_catalog.oidvectortypes(p.proargtypes))
+		FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname IN ('sluice', '_sluice')
+		UNION ALL
+		SELECT 'ALTER DOMAIN _sluice.pos OWNER TO sluice_owner'
+		UNION ALL
+		SELECT pg_catalog.format('ALTER SCHEMA %I OWNER TO sluice_owner', s) FROM pg_catalog.unnest(ARRAY['_sluice', 'sluice']) s
+	LOOP
+		EXECUTE item.command;
+	END LOOP;
+EXCEPTION WHEN insufficient_privilege THEN
+	RAISE NOTICE 'objects stay with %: %', current_user, sqlerrm USING HINT = 'SELECT * FROM sluice.check_install() WHERE NOT ok; lists what an administrator has to do.';
+END
 $$;
-COMMENT ON FUNCTION _sluice.worker_functions() IS 'The contract: what the worker may call, and nothing else';
-REVOKE ALL ON FUNCTION _sluice.worker_functions() FROM PUBLIC;
 
 DO $$
 DECLARE
-	fn record;
+	missing record;
 BEGIN
-	IF pg_catalog.to_regrole('sluice_worker') IS NOT NULL THEN
-		GRANT USAGE ON SCHEMA _sluice TO sluice_worker;
-		FOR fn IN SELECT p.oid::pg_catalog.regprocedure AS name FROM pg_catalog.pg_proc p
-			WHERE p.pronamespace = '_sluice'::pg_catalog.regnamespace AND p.proname = ANY (_sluice.worker_functions())
-		LOOP
-			EXECUTE pg_catalog.format('GRANT EXECUTE ON FUNCTION %s TO sluice_worker', fn.name);
-		END LOOP;
+	FOR missing IN SELECT m.fix_sql FROM _sluice.grants_missing() m LOOP
+		EXECUTE missing.fix_sql;
+	END LOOP;
+END
+$$;
+
+-- In the extension, pg_dump keeps the registry, offsets and epochs; the ledger stands in the buckets' manifests.
+DO $$
+DECLARE
+	kept text;
+BEGIN
+	IF NOT EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = 'sluice') THEN
+		RETURN;
 	END IF;
+	FOREACH kept IN ARRAY ARRAY['setting', 'source', 'source_state', 'target', 'target_state', 'pair', 'tab', 'schema_version', 'job'] LOOP
+		PERFORM pg_catalog.pg_extension_config_dump(pg_catalog.format('_sluice.%I', kept)::pg_catalog.regclass, '');
+	END LOOP;
+	FOR kept IN SELECT pg_catalog.pg_get_serial_sequence('_sluice.' || v.t, v.c) FROM (VALUES ('source', 'source_id'), ('target', 'target_id'), ('tab', 'table_id'), ('job', 'job_id'), ('batch', 'batch_id')) v(t, c) LOOP
+		PERFORM pg_catalog.pg_extension_config_dump(kept::pg_catalog.regclass, '');
+	END LOOP;
 END
 $$;

@@ -1,0 +1,181 @@
+-- The doctor: each check one row with what was found, what is wanted and the statement that mends it.
+
+CREATE FUNCTION _sluice.steps(source_id bigint, target_id bigint) RETURNS TABLE ("check" text, object text, ok boolean, severity text, found text, wanted text, fix_sql text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT s.step ->> 'check', s.step ->> 'object', CASE WHEN coalesce((s.step ->> 'skipped')::boolean, false) THEN NULL ELSE (s.step ->> 'ok')::boolean END,
+		CASE WHEN coalesce((s.step ->> 'skipped')::boolean, false) THEN 'skipped' ELSE coalesce(s.step ->> 'severity', CASE WHEN (s.step ->> 'ok')::boolean THEN 'info' ELSE 'error' END) END,
+		concat_ws(' ', s.step ->> 'found', CASE WHEN s.step ->> 'ms' IS NOT NULL THEN format('(%s ms)', s.step ->> 'ms') END), s.step ->> 'wanted', s.step ->> 'fix_sql'
+	FROM _sluice.check_step s WHERE s.source_id = $1 OR s.target_id = $2 ORDER BY s.n
+$$;
+COMMENT ON FUNCTION _sluice.steps(bigint, bigint) IS 'What the worker found, as rows of a check';
+
+CREATE FUNCTION _sluice.age_row(what text, name text, at timestamptz) RETURNS TABLE ("check" text, object text, ok boolean, severity text, found text, wanted text, fix_sql text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT 'age', $2, $3 IS NOT NULL, CASE WHEN $3 IS NULL THEN 'warning' ELSE 'info' END,
+		CASE WHEN $3 IS NULL THEN format('never %s', $1) ELSE format('%s %s ago', $1, date_trunc('second', clock_timestamp() - $3)) END, 'what follows is as old as this',
+		format('CALL sluice.refresh(%L);', $2)
+$$;
+COMMENT ON FUNCTION _sluice.age_row(text, text, timestamptz) IS 'First row of a check: how old its answer is';
+
+CREATE FUNCTION sluice.check_source(source text) RETURNS TABLE ("check" text, object text, ok boolean, severity text, found text, wanted text, fix_sql text)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	s _sluice.source := _sluice.source_find($1);
+	x _sluice.source_state;
+BEGIN
+	SELECT * INTO x FROM _sluice.source_state y WHERE y.source_id = s.source_id;
+	RETURN QUERY SELECT * FROM _sluice.age_row('checked', s.name, x.checked_at);
+	RETURN QUERY SELECT * FROM _sluice.steps(s.source_id, NULL);
+	RETURN QUERY SELECT 'poll', s.name, x.state IN ('ok', 'new'), CASE WHEN x.state IN ('ok', 'new') THEN 'info' ELSE 'error' END, concat_ws(': ', x.state, x.message), 'ok', x.hint;
+END
+$$;
+COMMENT ON FUNCTION sluice.check_source(text) IS 'Can the worker reach the source? DNS, TCP, TLS, login, database, rights, CDC, agent, each timed; as old as its first row says';
+
+CREATE FUNCTION sluice.check_target(target text) RETURNS TABLE ("check" text, object text, ok boolean, severity text, found text, wanted text, fix_sql text)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	t _sluice.target := _sluice.target_find($1);
+BEGIN
+	RETURN QUERY SELECT a.* FROM _sluice.target_state y, _sluice.age_row('checked', t.name, y.checked_at) a WHERE y.target_id = t.target_id;
+	RETURN QUERY SELECT * FROM _sluice.steps(NULL, t.target_id);
+END
+$$;
+COMMENT ON FUNCTION sluice.check_target(text) IS 'Can the worker write to the target, and does the target refuse to overwrite? As old as its first row says';
+
+CREATE FUNCTION _sluice.cdc_tables(s _sluice.source) RETURNS TABLE ("check" text, object text, ok boolean, severity text, found text, wanted text, fix_sql text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT 'table', f.schema_name || '.' || f.table_name, i.readable > 0,
+		CASE WHEN i.readable > 0 THEN 'info' WHEN t.table_id IS NOT NULL THEN 'error' ELSE 'info' END,
+		CASE WHEN i.names IS NULL THEN 'not enabled for CDC' WHEN i.readable = 0 THEN format('capture instance %s cannot be read', i.names) ELSE 'capture instance ' || i.names END,
+		'a readable capture instance',
+		CASE WHEN i.names IS NULL THEN _sluice.cdc_enable(f.schema_name, f.table_name, NULL)
+			WHEN i.readable = 0 THEN format('GRANT SELECT ON SCHEMA::cdc TO [%s];', replace(coalesce($1.options ->> 'user', 'login'), ']', ']]')) END
+	FROM _sluice.source_table f
+	LEFT JOIN _sluice.tab t ON t.source_id = f.source_id AND t.schema_name = f.schema_name AND t.table_name = f.table_name AND t.wanted <> 'dropped'
+	CROSS JOIN LATERAL (SELECT string_agg(c.instance, ', ' ORDER BY c.instance) AS names, count(*) FILTER (WHERE coalesce(c.readable, true)) AS readable
+		FROM _sluice.capture_instance c WHERE c.source_id = f.source_id AND c.source_object_id = f.object_id) i
+	WHERE f.source_id = $1.source_id
+	UNION ALL
+	SELECT 'table', t.schema_name || '.' || t.table_name, false, 'error', 'not found at the source', 'a table that the login may see',
+		format('GRANT SELECT ON [%s].[%s] TO [%s];', replace(t.schema_name, ']', ']]'), replace(t.table_name, ']', ']]'), replace(coalesce($1.options ->> 'user', 'login'), ']', ']]'))
+	FROM _sluice.tab t WHERE t.source_id = $1.source_id AND t.wanted <> 'dropped'
+		AND NOT EXISTS (SELECT FROM _sluice.source_table f WHERE f.source_id = t.source_id AND f.schema_name = t.schema_name AND f.table_name = t.table_name)
+	ORDER BY 3, 2
+$$;
+COMMENT ON FUNCTION _sluice.cdc_tables(_sluice.source) IS 'CDC state of each table of a source';
+
+CREATE FUNCTION sluice.check_cdc(source text) RETURNS TABLE ("check" text, object text, ok boolean, severity text, found text, wanted text, fix_sql text)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	s _sluice.source := _sluice.source_find($1);
+	x _sluice.source_state;
+	enabled boolean;
+	agent boolean;
+BEGIN
+	SELECT * INTO x FROM _sluice.source_state y WHERE y.source_id = s.source_id;
+	RETURN QUERY SELECT * FROM _sluice.age_row('discovered', s.name, x.discovered_at);
+	IF x.discovered_at IS NULL THEN
+		RETURN;
+	END IF;
+	enabled := coalesce((x.database ->> 'cdc')::boolean, false);
+	RETURN QUERY SELECT 'database', s.options ->> 'database', enabled, CASE WHEN enabled THEN 'info' ELSE 'error' END,
+		CASE WHEN enabled THEN 'enabled for CDC' ELSE 'not enabled for CDC' END, 'enabled for CDC', CASE WHEN NOT enabled THEN 'EXEC sys.sp_cdc_enable_db;' END;
+	agent := (x.server ->> 'agent')::boolean;
+	RETURN QUERY SELECT 'agent', coalesce(x.server ->> 'name', s.name), agent, CASE WHEN agent IS NULL THEN 'warning' WHEN agent THEN 'info' ELSE 'error' END,
+		CASE WHEN agent IS NULL THEN 'may not be seen by this login' WHEN agent THEN 'SQL Server Agent runs' ELSE 'SQL Server Agent does not run' END,
+		'SQL Server Agent runs: it is what captures', CASE WHEN agent THEN NULL WHEN agent IS NULL THEN 'GRANT VIEW SERVER STATE TO the login' ELSE 'EXEC xp_servicecontrol N''START'', N''SQLServerAGENT'';' END;
+	RETURN QUERY SELECT 'capture job', s.options ->> 'database', (x.capture ->> 'running')::boolean, CASE WHEN (x.capture ->> 'running')::boolean THEN 'info'
+			WHEN x.capture ->> 'running' IS NULL THEN 'warning' ELSE 'error' END,
+		coalesce(x.capture ->> 'message', CASE WHEN (x.capture ->> 'running')::boolean THEN 'runs' WHEN x.capture ->> 'running' IS NULL THEN 'may not be seen by this login' ELSE 'does not run' END),
+		'runs', CASE WHEN NOT (x.capture ->> 'running')::boolean THEN 'EXEC sys.sp_cdc_start_job @job_type = N''capture'';' WHEN x.capture ->> 'running' IS NULL THEN 'GRANT VIEW DATABASE STATE TO the login' END;
+	RETURN QUERY SELECT 'retention', s.options ->> 'database', coalesce((x.jobs ->> 'retention_minutes')::bigint >= 1440, true),
+		CASE WHEN (x.jobs ->> 'retention_minutes')::bigint < 1440 THEN 'warning' ELSE 'info' END, coalesce((x.jobs ->> 'retention_minutes') || ' minutes', 'may not be seen by this login'),
+		'a day or more: so long may sluice be down without losing changes', 'EXEC sys.sp_cdc_change_job @job_type = N''cleanup'', @retention = 4320;';
+	RETURN QUERY SELECT * FROM _sluice.cdc_tables(s);
+END
+$$;
+COMMENT ON FUNCTION sluice.check_cdc(text) IS 'Is CDC enabled and alive: database, agent, capture job, retention, each table; read from the last discovery, whose age stands in the first row';
+
+CREATE FUNCTION sluice.cdc_script(source text, "like" text DEFAULT '%') RETURNS text
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	s _sluice.source := _sluice.source_find($1);
+	x _sluice.source_state;
+	lines text;
+BEGIN
+	SELECT * INTO x FROM _sluice.source_state y WHERE y.source_id = s.source_id;
+	IF x.discovered_at IS NULL THEN
+		PERFORM _sluice.fail('55000', format('the tables of source %s are not known yet', s.name), format('CALL sluice.refresh(%L);', s.name));
+	END IF;
+	SELECT string_agg(_sluice.cdc_enable(f.schema_name, f.table_name,
+			CASE WHEN i.n > 0 THEN left(format('%s_%s_%s', f.schema_name, f.table_name, i.n + 1), 100) END), E'\n' ORDER BY f.schema_name, f.table_name) INTO lines
+	FROM _sluice.source_table f
+	CROSS JOIN LATERAL (SELECT count(*) AS n FROM _sluice.capture_instance c WHERE c.source_id = f.source_id AND c.source_object_id = f.object_id) i
+	WHERE f.source_id = s.source_id AND f.schema_name || '.' || f.table_name LIKE coalesce($2, '%')
+		-- A table without capture instance, or one whose instance lacks a column and that has room for a second.
+		AND (i.n = 0 OR (i.n = 1 AND EXISTS (SELECT FROM _sluice.source_column k WHERE k.source_id = f.source_id AND k.object_id = f.object_id
+			AND coalesce(k.facts -> 'computed', 'null') = 'null' AND NOT EXISTS (SELECT FROM _sluice.capture_instance c, jsonb_array_elements(c.columns) e
+				WHERE c.source_id = f.source_id AND c.source_object_id = f.object_id AND e ->> 'name' = k.name))));
+	RETURN concat_ws(E'\n', format('USE [%s];', replace(s.options ->> 'database', ']', ']]')),
+		CASE WHEN NOT coalesce((x.database ->> 'cdc')::boolean, false) THEN 'EXEC sys.sp_cdc_enable_db;' END, coalesce(lines, '-- every table that matches is captured'));
+END
+$$;
+COMMENT ON FUNCTION sluice.cdc_script(text, text) IS 'T-SQL for the source''s administrator: enables CDC for tables whose schema.table is LIKE the pattern, or a second capture instance where the first lacks a column';
+
+CREATE FUNCTION sluice.tail("table" text, n integer DEFAULT 10) RETURNS TABLE (committed_at timestamptz, kind text, epoch bigint, rows bigint, bytes bigint, first_position text, last_position text, key text)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	t _sluice.tab := _sluice.table_find($1);
+BEGIN
+	IF coalesce($2, 0) NOT BETWEEN 1 AND 10000 THEN
+		PERFORM _sluice.fail('22023', 'n must lie between 1 and 10000', format('SELECT * FROM sluice.tail(%L, 10);', t.name));
+	END IF;
+	RETURN QUERY SELECT f.committed_at, f.work, f.epoch, f.rows, f.bytes, f.first, f.last, f.key FROM _sluice.file f
+		WHERE f.table_id = t.table_id AND f.state = 'landed' ORDER BY f.batch_id DESC, f.file_no DESC LIMIT $2;
+END
+$$;
+COMMENT ON FUNCTION sluice.tail(text, integer) IS 'The last files that landed of a table, newest first';
+
+CREATE FUNCTION sluice.add_tables(source text, "like" text, target text DEFAULT NULL, options jsonb DEFAULT '{}', dry_run boolean DEFAULT false) RETURNS TABLE (table_name text, action text, reason text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	s _sluice.source := _sluice.source_find($1);
+	found record;
+BEGIN
+	PERFORM _sluice.options_check('table', $4), _sluice.target_default($3);
+	IF NOT EXISTS (SELECT FROM _sluice.source_state x WHERE x.source_id = s.source_id AND x.discovered_at IS NOT NULL) THEN
+		PERFORM _sluice.fail('55000', format('the tables of source %s are not known yet', s.name), format('CALL sluice.refresh(%L); then ask again.', s.name));
+	END IF;
+	FOR found IN
+		SELECT _sluice.table_canonical(ARRAY[s.name, f.schema_name, f.table_name]) AS name, f.* FROM _sluice.source_table f
+		WHERE f.source_id = s.source_id AND f.schema_name || '.' || f.table_name LIKE coalesce($2, '%') ORDER BY f.schema_name, f.table_name
+	LOOP
+		table_name := found.name;
+		IF EXISTS (SELECT FROM _sluice.tab t WHERE t.name = found.name AND t.wanted <> 'dropped') THEN
+			action := 'none'; reason := 'captured already';
+		ELSIF (_sluice.instance_newest(s.source_id, found.object_id)).instance IS NULL THEN
+			action := 'skip'; reason := 'not enabled for CDC: ' || _sluice.cdc_enable(found.schema_name, found.table_name, NULL);
+		ELSIF $5 THEN
+			action := 'add'; reason := 'dry run';
+		ELSE
+			BEGIN
+				PERFORM sluice.add_table(found.name, $3, $4);
+				action := 'add'; reason := NULL;
+			EXCEPTION WHEN feature_not_supported THEN
+				action := 'skip'; reason := sqlerrm;
+			END;
+		END IF;
+		RETURN NEXT;
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION sluice.add_tables(text, text, text, jsonb, boolean) IS 'Captures every table of a source whose schema.table is LIKE the pattern; says what it did, or with dry_run would do, with each';
