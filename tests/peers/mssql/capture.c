@@ -167,7 +167,7 @@ static void note_ddl(Session *session, int db, int64_t lsn, const char *kind, co
     bool required = !strcmp(kind, "retype");
     const char *command = required ? retype(session, db, object_id, detail) : detail;
     db_runf(session, "INSERT INTO mssql.ddl_history SELECT object_id, source_object_id, %d, %s, mssql.lsn_bytes(%lld), (SELECT mssql.local_datetime(end_time) FROM db%d.commit WHERE lsn = %lld) "
-            "FROM mssql.change_table WHERE source_object_id = %d", required, lit(session, command), (long long)lsn, db, (long long)lsn, object_id);
+            "FROM mssql.change_table WHERE source_object_id = %d AND start_lsn < mssql.lsn_bytes(%lld)", required, lit(session, command), (long long)lsn, db, (long long)lsn, object_id, (long long)lsn);
 }
 
 static void scan_rows(Session *session, int db, int64_t from, int64_t to) {
@@ -196,10 +196,10 @@ static void scan_rows(Session *session, int db, int64_t from, int64_t to) {
             "FROM db%d.commit WHERE lsn > %lld AND lsn <= %lld ORDER BY lsn", db, db, (long long)from, (long long)to);
 }
 
-/* Up to what this scan goes: maxtrans * maxscans transactions, and a schema change alone. */
+/* Up to what this scan goes: maxtrans transactions, and a schema change alone. */
 static int64_t scan_end(Session *session, int db, int64_t from) {
     return db_number(session, "WITH n AS (SELECT lsn, kind, row_number() OVER (ORDER BY lsn) AS i FROM db%d.commit WHERE lsn > %lld ORDER BY lsn "
-                     "LIMIT coalesce((SELECT maxtrans * maxscans FROM mssql.cdc_job WHERE db_id = %d AND job_type = 'capture'), 5000)), "
+                     "LIMIT coalesce((SELECT maxtrans FROM mssql.cdc_job WHERE db_id = %d AND job_type = 'capture'), 500)), "
                      "d AS (SELECT min(i) AS i FROM n WHERE kind IN ('ddl', 'retype')) "
                      "SELECT max(lsn) FROM n, d WHERE n.i < d.i OR d.i IS NULL OR (d.i = 1 AND n.i = 1)", db, (long long)from, db);
 }
@@ -215,11 +215,12 @@ static void idle_row(Session *session, int db, int64_t from) {
     db_runf(session, "UPDATE mssql.capture_state SET captured = %lld, last_row_at = now() WHERE db_id = %d", (long long)lsn, db);
 }
 
-static void scan(Session *session, int db) {
+/* One scan; true if there may be more to take. */
+static bool scan(Session *session, int db) {
     db_run(session, "BEGIN");
     if (!db_text(session, "SELECT 1 WHERE pg_try_advisory_xact_lock(8, %d)", db)) {
         db_run(session, "ROLLBACK");
-        return;
+        return false;
     }
     int64_t from = db_number(session, "SELECT captured FROM mssql.capture_state WHERE db_id = %d", db), to = scan_end(session, db, from);
     if (!to) {
@@ -242,6 +243,7 @@ static void scan(Session *session, int db) {
     }
     db_release(session);
     db_run(session, "COMMIT");
+    return to != 0;
 }
 
 static void cleanup(Session *session, int db) {
@@ -280,7 +282,9 @@ static int cycle(Session *session) {
             continue;
         }
         if (ids[i]) {
-            scan(session, ids[i]);
+            int scans = (int)db_number(session, "SELECT coalesce(max(maxscans), 10) FROM mssql.cdc_job WHERE db_id = %d AND job_type = 'capture'", ids[i]);
+            while (scans-- > 0 && scan(session, ids[i]))
+                db_release(session);
             cleanup(session, ids[i]);
         }
         session->trap = outer;

@@ -196,6 +196,8 @@ Constant constant_for_column(Session *session, const Expr *expr, const TypeInfo 
         bool direct = expr->kind == EXPR_NSTRING || (expr->kind == EXPR_STRING && (plain_ascii(expr->text, expr->length) || !type_is_text(type)));
         if (expr->kind == EXPR_NUMBER && !type_is_text(type))
             direct = !type_is_integer(type) || (type->type != TYPE_BIT && !memchr(expr->text, '.', expr->length) && !memchr(expr->text, 'e', expr->length));
+        if (expr->kind == EXPR_NUMBER && (memchr(expr->text, 'e', expr->length) || memchr(expr->text, 'E', expr->length)))
+            direct = type->type == TYPE_FLOAT || type->type == TYPE_REAL; /* the others take it through float */
         if (direct && (expr->kind != EXPR_NUMBER || type->type < TYPE_DATE))
             return from_text(session, type, expr->text, expr->length);
     }

@@ -46,7 +46,7 @@ CREATE VIEW {db}."sys.tables" AS SELECT o.name, o.object_id, NULL::int AS princi
   FROM mssql.object o WHERE o.db_id = {id} AND o.type = 'U';
 CREATE VIEW {db}."sys.columns" AS SELECT c.object_id, c.name, c.column_id, c.system_type_id::int2::mssql.tinyint AS system_type_id, c.user_type_id,
   c.max_length::int2 AS max_length, c."precision"::int2::mssql.tinyint AS "precision", c.scale::int2::mssql.tinyint AS scale, c.collation_name, c.is_nullable,
-  1::int2::mssql.bit AS is_ansi_padded, 0::int2::mssql.bit AS is_rowguidcol, c.is_identity, c.is_computed, 0::int2::mssql.bit AS is_filestream,
+  1::int2::mssql.bit AS is_ansi_padded, 0::int2::mssql.bit AS is_rowguidcol, c.is_identity, (CASE WHEN c.definition IS NULL THEN 0 ELSE 1 END)::int2::mssql.bit AS is_computed, 0::int2::mssql.bit AS is_filestream,
   0::int2::mssql.bit AS is_xml_document, 0 AS xml_collection_id,
   coalesce((SELECT d.object_id FROM mssql.object d WHERE d.parent_object_id = c.object_id AND d.type = 'D' AND d.name = c.default_name), 0) AS default_object_id,
   0::int2::mssql.bit AS is_sparse, 0::int2::mssql.bit AS is_column_set, 0::int2::mssql.tinyint AS generated_always_type, 0::int2::mssql.bit AS is_hidden,
@@ -55,7 +55,7 @@ CREATE VIEW {db}."sys.columns" AS SELECT c.object_id, c.name, c.column_id, c.sys
 CREATE VIEW {db}."sys.all_columns" AS SELECT * FROM {db}."sys.columns";
 CREATE VIEW {db}."sys.computed_columns" AS SELECT c.object_id, c.name, c.column_id, c.system_type_id::int2::mssql.tinyint AS system_type_id, c.user_type_id,
   c.max_length::int2 AS max_length, c.is_nullable, c.definition::mssql.nvarchar_max AS definition, 1::int2::mssql.bit AS uses_database_collation,
-  0::int2::mssql.bit AS is_persisted, c.is_computed FROM mssql.column c WHERE c.db_id = {id} AND c.is_computed = 1;
+  0::int2::mssql.bit AS is_persisted, c.is_computed FROM mssql.column c WHERE c.db_id = {id} AND c.is_computed = 1 AND c.definition IS NOT NULL;
 CREATE VIEW {db}."sys.identity_columns" AS SELECT c.object_id, c.name, c.column_id, 1::bigint AS seed_value, c.identity_increment AS increment_value
   FROM mssql.column c WHERE c.db_id = {id} AND c.is_identity = 1;
 CREATE VIEW {db}."sys.default_constraints" AS SELECT d.name, d.object_id, d.schema_id, d.parent_object_id, c.column_id AS parent_column_id,

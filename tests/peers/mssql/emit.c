@@ -140,7 +140,7 @@ static Fragment arithmetic_fragment(Session *session, const Expr *expr, Scope *s
     if (!strcmp(operator, "+") && (looks_text(&left) || looks_text(&right))) {
         bool wide = (left.typed && left.type.type == TYPE_NVARCHAR) || (right.typed && right.type.type == TYPE_NVARCHAR);
         ret.typed = true;
-        ret.type = (TypeInfo){.type = wide ? TYPE_NVARCHAR : TYPE_VARCHAR, .max_length = 8000, .collation = "SQL_Latin1_General_CP1_CI_AS"};
+        ret.type = (TypeInfo){.type = wide ? TYPE_NVARCHAR : TYPE_VARCHAR, .max_length = (left.typed && left.type.max_length == -1) || (right.typed && right.type.max_length == -1) ? -1 : 8000, .collation = "SQL_Latin1_General_CP1_CI_AS"};
         ret.value = FORMAT("(%s || %s)", fragment_native(session, &left), fragment_native(session, &right));
         return ret;
     }

@@ -33,13 +33,13 @@ static const FunctionRule rules[] = {
     {"nullif", "nullif(%1, %2)", 2, 2, -1, 0}, {"len", "length(rtrim(%1))", 1, 1, -1, 0}, {"upper", "upper(%1)", 1, 1, -1, 0},
     {"lower", "lower(%1)", 1, 1, -1, 0}, {"ltrim", "ltrim(%1)", 1, 1, -1, 0}, {"rtrim", "rtrim(%1)", 1, 1, -1, 0}, {"trim", "btrim(%1)", 1, 1, -1, 0},
     {"replace", "replace(%1, %2, %3)", 3, 3, -1, 0}, {"left", "left(%1, %2)", 2, 2, -1, 0}, {"right", "right(%1, %2)", 2, 2, -1, 0},
-    {"replicate", "repeat(%1, %2)", 2, 2, -1, 0}, {"space", "repeat(' ', %1)", 1, 1, -1, 0}, {"reverse", "reverse(%1)", 1, 1, -1, 0},
+    {"space", "repeat(' ', %1)", 1, 1, -1, 0}, {"reverse", "reverse(%1)", 1, 1, -1, 0},
     {"char", "chr(%1)", 1, 1, -1, 0}, {"nchar", "chr(%1)", 1, 1, -1, 0}, {"ascii", "ascii(%1)", 1, 1, -1, 0}, {"unicode", "ascii(%1)", 1, 1, -1, 0},
     {"charindex", NULL, 2, 3, -1, 0}, {"abs", "abs(%1)", 1, 1, -1, 0}, {"floor", "floor(%1)", 1, 1, -1, 0}, {"ceiling", "ceiling(%1)", 1, 1, -1, 0},
     {"round", "round(%1, %2)", 2, 2, -1, 0}, {"sign", "sign(%1)", 1, 1, -1, 0}, {"power", "power(%1, %2)", 2, 2, -1, 0}, {"sqrt", "sqrt(%1)", 1, 1, -1, 0},
     {"rand", "random()", 0, 1, TYPE_FLOAT, 8}, {"year", "extract(year FROM %1)::int", 1, 1, -1, 0}, {"month", "extract(month FROM %1)::int", 1, 1, -1, 0},
     {"day", "extract(day FROM %1)::int", 1, 1, -1, 0}, {"row_number", "row_number()", 0, 0, -1, 0}, {"rank", "rank()", 0, 0, -1, 0},
-    {"dense_rank", "dense_rank()", 0, 0, -1, 0}, {"ntile", "ntile(%1)", 1, 1, -1, 0}, {"sum", "sum(%1)", 1, 1, -1, 0}, {"stdev", "stddev(%1)", 1, 1, -1, 0},
+    {"dense_rank", "dense_rank()", 0, 0, -1, 0}, {"ntile", "ntile(%1)", 1, 1, -1, 0}, {"stdev", "stddev(%1)", 1, 1, -1, 0},
     {"checksum_agg", "bit_xor(%1)", 1, 1, -1, 0}, {"xact_state", "0::int2", 0, 0, -1, 0}, {"host_name", "''::text", 0, 0, TYPE_NVARCHAR, 256},
     {"app_name", "''::text", 0, 0, TYPE_NVARCHAR, 256}, {"connectionproperty", "'TCP'::text", 1, 1, TYPE_NVARCHAR, 256},
 };
@@ -104,6 +104,13 @@ static Fragment aggregate_fragment(Session *session, const Expr *expr, Scope *sc
         ret.value = FORMAT("(count(%s%s)%s)%s", expr->distinct ? "DISTINCT " : "", argument, over, big ? "" : "::int4");
         if (big)
             ret.type = (TypeInfo){.type = TYPE_BIGINT, .max_length = 8, .precision = 19};
+    } else if (!strcasecmp(name, "sum")) { /* decimal(38, s), int and bigint keep their type ("SUM", sql-docs) */
+        Fragment inner = emit_scalar(session, expr->args[0], scope);
+        bool decimal = inner.typed && (inner.type.type == TYPE_DECIMAL || inner.type.type == TYPE_NUMERIC), integer = inner.typed && type_is_integer(&inner.type);
+        ret.typed = decimal || integer;
+        ret.type = decimal ? (TypeInfo){.type = TYPE_DECIMAL, .max_length = 17, .precision = 38, .scale = inner.type.scale}
+                   : inner.type.type == TYPE_BIGINT ? inner.type : ret.type;
+        ret.value = FORMAT("(sum(%s%s)%s)%s", expr->distinct ? "DISTINCT " : "", fragment_native(session, &inner), over, !integer ? "" : inner.type.type == TYPE_BIGINT ? "::int8" : "::int4");
     } else if (!strcasecmp(name, "avg")) {
         Fragment inner = emit_scalar(session, expr->args[0], scope);
         bool integer = inner.typed && type_is_integer(&inner.type);
@@ -130,6 +137,18 @@ bool is_aggregate(const Expr *expr) {
         if (is_aggregate(expr->args[i]))
             return true;
     return false;
+}
+
+/* PostgreSQL's text functions refuse the catalogue's case-insensitive collation: they get the plain one. */
+static const char *plain_argument(Session *session, const char *function, const Expr *expr, Scope *scope) {
+    static const char *const names[] = {"quotename", "replace", "charindex", "left", "right", "ltrim", "rtrim", "trim", "upper", "lower", "reverse", "len"};
+    Fragment fragment = emit_scalar(session, expr, scope);
+    if (fragment.is_constant && !fragment.constant.data)
+        return "NULL";
+    for (size_t i = 0; i < sizeof names / sizeof *names && fragment.typed && !fragment.user && !fragment.is_constant && type_is_text(&fragment.type); i++)
+        if (!strcasecmp(function, names[i]))
+            return FORMAT("((%s)::text COLLATE \"default\")", fragment.value);
+    return fragment_native(session, &fragment);
 }
 
 static Fragment substring_fragment(Session *session, const Expr *expr, Scope *scope) {
@@ -205,7 +224,7 @@ static const char *as_timestamp(Session *session, const Expr *expr, Scope *scope
 static bool special_fragment(Session *session, const Expr *expr, Scope *scope, const char *name, Fragment *ret) {
     if (!strcasecmp(name, "min") || !strcasecmp(name, "max"))
         *ret = extreme_fragment(session, expr, scope, !strcasecmp(name, "max"));
-    else if (!strcasecmp(name, "count") || !strcasecmp(name, "count_big") || !strcasecmp(name, "avg") || !strcasecmp(name, "string_agg"))
+    else if (!strcasecmp(name, "count") || !strcasecmp(name, "count_big") || !strcasecmp(name, "avg") || !strcasecmp(name, "sum") || !strcasecmp(name, "string_agg"))
         *ret = aggregate_fragment(session, expr, scope, name);
     else if (!strcasecmp(name, "substring") && expr->arg_count == 3)
         *ret = substring_fragment(session, expr, scope);
@@ -213,7 +232,14 @@ static bool special_fragment(Session *session, const Expr *expr, Scope *scope, c
         *ret = datalength_fragment(session, expr, scope);
     else if ((!strcasecmp(name, "isnull") && expr->arg_count == 2) || (!strcasecmp(name, "coalesce") && expr->arg_count > 1))
         *ret = coalesce_fragment(session, expr, scope);
-    else if (!strcasecmp(name, "db_id") && expr->arg_count == 1)
+    else if (!strcasecmp(name, "replicate") && expr->arg_count == 2) {
+        Fragment inner = emit_scalar(session, expr->args[0], scope); /* cut at 8,000 bytes unless it is a (max) type */
+        bool max = inner.typed && inner.type.max_length == -1, wide = inner.typed && (inner.type.type == TYPE_NVARCHAR || inner.type.type == TYPE_NCHAR);
+        const char *repeated = FORMAT("repeat(%s, %s)", fragment_native(session, &inner), emit_native(session, expr->args[1], scope));
+        ret->typed = true;
+        ret->type = (TypeInfo){.type = wide ? TYPE_NVARCHAR : TYPE_VARCHAR, .max_length = max ? -1 : 8000, .collation = "SQL_Latin1_General_CP1_CI_AS"};
+        ret->value = max ? repeated : FORMAT("left(%s, %d)", repeated, wide ? 4000 : 8000);
+    } else if (!strcasecmp(name, "db_id") && expr->arg_count == 1)
         ret->value = FORMAT("mssql.db_id(%s)", emit_native(session, expr->args[0], scope));
     else if ((!strcasecmp(name, "datediff") || !strcasecmp(name, "datediff_big")) && expr->arg_count == 3)
         ret->value = FORMAT("mssql.datediff(%s, %s, %s)%s", unit_text(session, expr->args[0]), as_timestamp(session, expr->args[1], scope),
@@ -250,14 +276,14 @@ Fragment emit_function(Session *session, const Expr *expr, Scope *scope) {
     if (rule->pg) {
         for (const char *c = rule->pg; *c; c++) {
             if (*c == '%')
-                text_format(&text, "%s", emit_native(session, expr->args[*++c - '1'], scope));
+                text_format(&text, "%s", plain_argument(session, rule->name, expr->args[*++c - '1'], scope));
             else
                 text_add(&text, c, 1);
         }
     } else {
         text_format(&text, "mssql.%s(", rule->name);
         for (int i = 0; i < expr->arg_count; i++)
-            text_format(&text, "%s%s", i ? ", " : "", emit_native(session, expr->args[i], scope));
+            text_format(&text, "%s%s", i ? ", " : "", plain_argument(session, rule->name, expr->args[i], scope));
         text_add(&text, ")", 1);
     }
     if (expr->over)
