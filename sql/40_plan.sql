@@ -179,11 +179,12 @@ AS $$
 DECLARE
 	planned integer;
 BEGIN
+	-- While a load is open, a value the log leaves out may have no earlier version that holds it: it is read again by key.
 	INSERT INTO _sluice.batch (work, source_id, target_id, table_id, epoch, incarnation, version, from_pos, to_pos, fence, stem,
 		format, target_file_bytes, max_value_bytes, lob, retention, oldest_at, cut_time)
 	SELECT 'cdc', t.source_id, t.target_id, t.table_id, t.epoch, t.incarnation, t.version, w.low, t.fence_position, true,
 		lpad(to_hex(t.incarnation), 4, '0') || w.low, _sluice.batch_format(o.full), (o.full ->> 'target_file_bytes')::bigint,
-		(o.full ->> 'max_value_bytes')::bigint, o.full ->> 'lob', c.start_before, t.load_done_at, s.source_time
+		(o.full ->> 'max_value_bytes')::bigint, 'reread', c.start_before, t.load_done_at, s.source_time
 	FROM _sluice.tab t JOIN _sluice.source_state s USING (source_id)
 	JOIN _sluice.capture_instance c ON c.source_id = t.source_id AND c.instance = t.instance
 	CROSS JOIN LATERAL (SELECT (SELECT _sluice.options_full('table', '{}')) || t.options AS full OFFSET 0) o
@@ -208,7 +209,7 @@ BEGIN
 		format, target_file_bytes, max_value_bytes, lob, retention, oldest_at, cut_time)
 	SELECT 'cdc', t.source_id, t.target_id, t.table_id, t.epoch, t.incarnation, t.version, t.position, w.high,
 		lpad(to_hex(t.incarnation), 4, '0') || t.position, _sluice.batch_format(o.full), (o.full ->> 'target_file_bytes')::bigint,
-		(o.full ->> 'max_value_bytes')::bigint, o.full ->> 'lob', c.start_before, t.pending_since, s.source_time
+		(o.full ->> 'max_value_bytes')::bigint, CASE t.phase WHEN 'loading' THEN 'reread' ELSE o.full ->> 'lob' END, c.start_before, t.pending_since, s.source_time
 	FROM _sluice.tab t JOIN _sluice.source_state s USING (source_id)
 	JOIN _sluice.capture_instance c ON c.source_id = t.source_id AND c.instance = t.instance
 	LEFT JOIN _sluice.schema_version n ON n.table_id = t.table_id AND n.version = t.next_version
