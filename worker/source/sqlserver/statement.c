@@ -163,6 +163,9 @@ int statement_row(Statement *statement, Error *error)
     Connection *connection = statement->connection;
     STATUS status = dbnextrow(connection->process);
 
+    /* The server had accepted the statement and given rows: what broke it then, if it is not known by number, may well pass. */
+    if (connection->failed && statement->rows > 0 && connection->failure.kind == ERROR_PERMANENT && !connection->failure.hint[0])
+        connection->failure.kind = ERROR_TRANSIENT;
     if (status == REG_ROW) {
         statement->rows++;
         if (connection->failed || connection->interrupted)
