@@ -17,6 +17,7 @@ typedef struct Poller {
     Control *control;
     Source *source;
     char *made_of; /* the registry row the connection was opened from */
+    char told[sizeof((Error *)0)->message]; /* the failure logged last: a source that stays down says so once, not at each try */
 } Poller;
 
 static void poller_drop(Poller *poller)
@@ -126,7 +127,9 @@ static int poller_failed(Poller *poller, const cJSON *begin, Error *error)
     poller_drop(poller);
     if (error->kind == ERROR_INTERRUPTED || error->kind == ERROR_FENCED || control_lost(poller->control))
         return -1;
-    log_error(LOG_WARNING, error);
+    if (strcmp(poller->told, error->message) != 0)
+        log_error(LOG_WARNING, error);
+    memcpy(poller->told, error->message, sizeof poller->told);
     message = poller_message(poller, begin);
     cJSON_AddStringToObject(message, "kind", error_kind_name(error->kind));
     cJSON_AddStringToObject(message, "code", error->code);
@@ -154,6 +157,8 @@ static int poller_turn(Poller *poller, bool *ours, Error *error)
         status = poller_poll(poller, begin, error);
     if (status < 0)
         status = poller_failed(poller, begin, error);
+    else if (!json_boolean(begin, "rest", false))
+        poller->told[0] = '\0';
     if (status == 0)
         status = control_wait(poller->control, -1, (int)json_integer(begin, "poll_ms", 1000), error);
     cJSON_Delete(begin);
