@@ -1,6 +1,7 @@
 /* file.c - objects as files: written aside, then linked to their name; see file.h */
 #include "sink/file.h"
 #include "base/crash.h"
+#include "base/limits.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -11,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#define FILE_SYNC_BYTES MIB(64)
 #define KEY_DIGEST_BYTES 16 /* of the key's SHA-256, in a temporary's name */
 
 typedef struct FileObject {
@@ -21,6 +23,7 @@ typedef struct FileObject {
     char temporary[PATH_MAX];
     int fd;
     uint64_t bytes;
+    size_t bytes_unsynced;
     bool linked;
 } FileObject;
 
@@ -131,6 +134,13 @@ static int file_write(SinkObject *base, const void *data, size_t length, Error *
     if (file_write_all(object->fd, data, length) < 0)
         return file_failed("cannot write", object->temporary, error);
     object->bytes += length;
+    object->bytes_unsynced += length;
+    /* From time to time, so that no single fsync of a large file blocks for longer than a beat may be late. */
+    if (object->bytes_unsynced >= FILE_SYNC_BYTES) {
+        object->bytes_unsynced = 0;
+        if (fdatasync(object->fd) < 0)
+            return file_failed("cannot sync", object->temporary, error);
+    }
     return file_beat(object->sink, error);
 }
 

@@ -349,7 +349,9 @@ bool s3_call_good(const S3Call *call)
 bool s3_call_unsettled(const S3Call *call)
 {
     static const char *const codes[] = {"SlowDown", "RequestTimeout", "InternalError", "ServiceUnavailable", "Throttling", "ThrottlingException",
-                                        "RequestLimitExceeded", "Busy"};
+                                        "RequestLimitExceeded", "Busy",
+                                        /* damaged on the way: what was signed is not what came */
+                                        "BadDigest", "XAmzContentSHA256Mismatch", "IncompleteBody"};
 
     if (call->broken || call->too_large)
         return false;
