@@ -184,6 +184,22 @@ LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$ SELECT format('%s_%s', $1, to_char($2::timestamp, 'YYYYMMDD')) $$;
 COMMENT ON FUNCTION _sluice.partition_name(text, date) IS 'Name of a day''s partition';
 
+CREATE FUNCTION _sluice.partition_member(part text, wanted boolean) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	-- A partition outside the extension would be dumped, and such a dump cannot be restored over the extension's own parent.
+	-- Only the extension's owner may add to it: in an extension install this one function stays with whoever installed it.
+	IF part !~ '^(batch_log|file|event)_[0-9]{8}$' OR NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'sluice') THEN
+		RETURN;
+	END IF;
+	IF wanted <> EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = to_regclass('_sluice.' || part) AND d.deptype = 'e') THEN
+		EXECUTE format('ALTER EXTENSION sluice %s TABLE _sluice.%I', CASE WHEN wanted THEN 'ADD' ELSE 'DROP' END, part);
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION _sluice.partition_member(text, boolean) IS 'Makes a partition part of the extension, or takes it out';
+
 CREATE FUNCTION _sluice.partition_make(parent text, day date) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '2s'
 AS $$
@@ -201,6 +217,7 @@ BEGIN
 	END IF;
 	EXECUTE format('CREATE TABLE _sluice.%I PARTITION OF _sluice.%I FOR VALUES FROM (%L) TO (%L)', part, parent, day, day + 1);
 	EXECUTE format('COMMENT ON TABLE _sluice.%I IS %L', part, format('One day of _sluice.%s', parent));
+	PERFORM _sluice.partition_member(part, true);
 	RETURN true;
 EXCEPTION WHEN lock_not_available THEN
 	RETURN false;
@@ -222,6 +239,7 @@ BEGIN
 			-- A day whose objects an open batch still writes is kept: its keys must stay unique.
 			AND NOT EXISTS (SELECT FROM _sluice.batch b WHERE to_char(b.day::timestamp, 'YYYYMMDD') = right(c.relname, 8))
 	LOOP
+		PERFORM _sluice.partition_member(part.relname, false);
 		EXECUTE format('DROP TABLE _sluice.%I', part.relname);
 		dropped := dropped + 1;
 	END LOOP;

@@ -156,13 +156,11 @@ AS $$
 $$;
 COMMENT ON FUNCTION _sluice.instances_store(bigint, jsonb) IS 'Low-water marks of all capture instances; a new instance asks for discovery';
 
+-- A table without pending change is at the cut, if the poll that took the cut had asked this table too: one that began to be
+-- followed meanwhile, or could not be asked, may have changes below it. Bound when created and without SET, so that it is inlined.
 CREATE FUNCTION _sluice.table_low(t _sluice.tab, cut _sluice.pos, cut_began_at timestamptz) RETURNS _sluice.pos
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
-AS $$
-	-- A table without pending change is at the cut, if the poll that took the cut had asked this table too: one that began to be
-	-- followed meanwhile, or could not be asked, may have changes below it.
-	SELECT CASE WHEN $1.pending_since IS NULL AND $1.probed_since < $3 THEN greatest($1.position, $2) ELSE $1.position END::_sluice.pos
-$$;
+LANGUAGE sql IMMUTABLE
+RETURN CASE WHEN (t).pending_since IS NULL AND (t).probed_since OPERATOR(pg_catalog.<) cut_began_at THEN GREATEST((t).position, cut) ELSE (t).position END;
 COMMENT ON FUNCTION _sluice.table_low(_sluice.tab, _sluice.pos, timestamptz) IS 'Up to where a table is known to be landed, given a cut and when its poll began';
 
 CREATE FUNCTION _sluice.pending_note(x _sluice.source_state, newest jsonb, source_time timestamptz) RETURNS void

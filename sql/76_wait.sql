@@ -95,7 +95,7 @@ COMMENT ON FUNCTION _sluice.wait_target(_sluice.tab, timestamptz) IS 'A position
 CREATE FUNCTION _sluice.table_at(t _sluice.tab) RETURNS _sluice.pos
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT CASE WHEN $1.phase <> 'streaming' OR $1.trouble IS NOT NULL THEN NULL WHEN $1.pending_since IS NULL THEN greatest($1.position, x.position) ELSE $1.position END::_sluice.pos
+	SELECT CASE WHEN $1.phase <> 'streaming' OR $1.trouble IS NOT NULL THEN NULL ELSE _sluice.table_low($1, x.position, x.cut_began_at) END
 	FROM _sluice.source_state x WHERE x.source_id = $1.source_id
 $$;
 COMMENT ON FUNCTION _sluice.table_at(_sluice.tab) IS 'How far a streaming table is landed: its position, or the cut where nothing is pending';

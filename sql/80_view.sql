@@ -32,7 +32,7 @@ CREATE VIEW sluice.table_status WITH (security_barrier) AS
 			WHEN l.behind_s > w.late_s + coalesce((t.options ->> 'max_file_age')::double precision, w.age_s) THEN 'late'
 			ELSE 'ok' END AS health,
 		t.phase, t.epoch, t.incarnation, t.version AS schema_version, t.instance AS capture_instance,
-		CASE WHEN t.phase = 'streaming' AND t.pending_since IS NULL THEN greatest(t.position, x.position) ELSE t.position END::text AS position,
+		CASE WHEN t.phase = 'streaming' AND t.pending_since IS NULL AND t.probed_since < x.cut_began_at THEN greatest(t.position, x.position) ELSE t.position END::text AS position,
 		t.pending_since, l.behind_s, t.rows_loaded, t.rows_changed, t.files, t.bytes, t.committed_at,
 		t.load_range::bigint AS load_ranges_planned,
 		(SELECT count(*) FROM _sluice.batch b WHERE b.table_id = t.table_id AND b.work = 'load') AS load_ranges_open,

@@ -23,6 +23,7 @@ BEGIN
 		UNION ALL
 		SELECT pg_catalog.format('ALTER ROUTINE %I.%I(%s) OWNER TO sluice_owner', n.nspname, p.proname, pg_catalog.oidvectortypes(p.proargtypes))
 		FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname IN ('sluice', '_sluice')
+			AND NOT (p.proname = 'partition_member' AND EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = 'sluice'))
 		UNION ALL
 		SELECT 'ALTER DOMAIN _sluice.pos OWNER TO sluice_owner'
 		UNION ALL
@@ -39,6 +40,9 @@ DO $$
 DECLARE
 	missing record;
 BEGIN
+	IF pg_catalog.to_regrole('sluice_owner') IS NOT NULL THEN
+		GRANT EXECUTE ON FUNCTION _sluice.partition_member(text, boolean) TO sluice_owner;
+	END IF;
 	FOR missing IN SELECT m.fix_sql FROM _sluice.grants_missing() m LOOP
 		EXECUTE missing.fix_sql;
 	END LOOP;
