@@ -57,6 +57,8 @@ char *arena_copy(Arena *arena, const char *text, size_t length) {
 }
 
 char *arena_vformat(Arena *arena, const char *format, va_list arguments) {
+    if (!format) /* told to the compiler: a sanitizer build warns of it otherwise */
+        abort();
     va_list again;
     va_copy(again, arguments);
     int length = vsnprintf(NULL, 0, format, arguments);
@@ -107,6 +109,8 @@ void text_add(Text *text, const char *data, size_t length) {
 }
 
 void text_format(Text *text, const char *format, ...) {
+    if (!format)
+        abort();
     va_list arguments;
     va_start(arguments, format);
     va_list again;

@@ -397,6 +397,11 @@ static void batch_clear(Session *session) {
         free(session->variables[i].data);
     session->variable_count = 0;
     arena_clear(&session->arena);
+    if (session->cache_stale) {
+        session->tables = NULL;
+        arena_clear(&session->cache_arena);
+        session->cache_stale = false;
+    }
     session->alias_count = 0;
     session->line = 1;
 }

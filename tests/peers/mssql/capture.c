@@ -194,6 +194,7 @@ static void scan_rows(Session *session, int db, int64_t from, int64_t to) {
     }
     db_runf(session, "INSERT INTO db%d.\"cdc.lsn_time_mapping\" SELECT mssql.lsn_bytes(lsn), mssql.local_datetime(begin_time), mssql.local_datetime(end_time), substring(int8send(xid::text::bigint) FROM 3), NULL "
             "FROM db%d.commit WHERE lsn > %lld AND lsn <= %lld ORDER BY lsn", db, db, (long long)from, (long long)to);
+    db_runf(session, "DELETE FROM db%d.log WHERE xid IN (SELECT xid FROM db%d.commit WHERE lsn > %lld AND lsn <= %lld)", db, db, (long long)from, (long long)to);
 }
 
 /* Up to what this scan goes: maxtrans transactions, and a schema change alone. */
@@ -316,7 +317,7 @@ int engine_capture_cycle(const char *conninfo, SqlError *error) {
     }
     if (!session->pg) {
         session->pg = PQconnectdb(conninfo);
-        db_run(session, "SET client_min_messages = error; SET timezone = 'UTC'; SET synchronous_commit = off; SET jit = off; SET search_path = pg_catalog; SET mssql.db = '0'; SET mssql.command = '0'");
+        db_run(session, "SET client_min_messages = error; SET timezone = 'UTC'; SET synchronous_commit = off; SET jit = off; SET enable_seqscan = off; SET random_page_cost = 1; SET search_path = pg_catalog; SET mssql.db = '0'; SET mssql.command = '0'");
     }
     clock_gettime(CLOCK_MONOTONIC, &now);
     int64_t elapsed = (now.tv_sec - last.tv_sec) * 1000 + (now.tv_nsec - last.tv_nsec) / 1000000;

@@ -236,8 +236,8 @@ int session_use(Session *session, const char *database) {
     }
     load_principal(session);
     session->trap = outer;
-    session->tables = NULL;
-    arena_clear(&session->cache_arena);
+    session->tables = NULL; /* the memory stays until the batch ends: the statement may still hold tables */
+    session->cache_stale = true;
     return 0;
 }
 
@@ -272,7 +272,7 @@ int session_open(const char *conninfo, const LoginRequest *request, Session **re
     db_run(session, "SET client_min_messages = error; SET timezone = 'UTC'; SET bytea_output = hex; SET cursor_tuple_fraction = 1.0; SET synchronous_commit = off; "
                     "SET jit = off; SET search_path = pg_catalog; SET datestyle = ISO");
     check_login(session, request);
-    const char *database = request->database && *request->database ? request->database : "master";
+    const char *volatile database = request->database && *request->database ? request->database : "master";
     if (!db_text(session, "SELECT 1 FROM mssql.database WHERE name = %s", lit(session, database)))
         session_fail(session, 4060, 1, "Cannot open database \"%s\" requested by the login. The login failed.", database);
     if (setjmp(trap)) {

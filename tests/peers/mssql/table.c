@@ -130,6 +130,8 @@ static Table *load_user(Session *session, int db_id, const char *schema, const c
 }
 
 static Table *load_view(Session *session, int db_id, const char *schema, const char *name) {
+    if (!strcasecmp(schema, "cdc") && !db_number(session, "SELECT is_cdc_enabled FROM mssql.database WHERE id = %d", db_id))
+        return NULL; /* the schema comes with sp_cdc_enable_db */
     char *view = arena_format(&session->arena, "%s.%s", schema, name);
     for (char *c = view; *c; c++)
         if (*c >= 'A' && *c <= 'Z')
@@ -150,8 +152,8 @@ static void cache_refresh(Session *session) {
     int64_t version = db_number(session, "SELECT last_value FROM mssql.version");
     if (version == session->cache_version && session->tables)
         return;
-    session->tables = NULL;
-    arena_clear(&session->cache_arena);
+    session->tables = NULL; /* the memory stays until the batch ends: the statement may still hold tables */
+    session->cache_stale = true;
     session->cache_version = version;
 }
 
@@ -221,6 +223,6 @@ void table_check(Session *session, const Table *table, const char *permission) {
 
 void table_changed(Session *session) {
     db_run(session, "SELECT nextval('mssql.version')");
-    session->tables = NULL;
-    arena_clear(&session->cache_arena);
+    session->tables = NULL; /* the memory stays until the batch ends: the statement may still hold tables */
+    session->cache_stale = true;
 }
