@@ -59,7 +59,7 @@ typedef enum LoginStep { STEP_TLS, STEP_LOGIN, STEP_DATABASE } LoginStep;
 
 static LoginStep login_step(const Error *failure)
 {
-    int number = atoi(failure->code);
+    int number = (int)strtol(failure->code, NULL, 10);
 
     if (number == 4060 || number == 4064 || number == 911 || number == 916 || number == 927 || number == 976 || number == 978)
         return STEP_DATABASE;

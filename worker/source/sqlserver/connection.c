@@ -209,9 +209,7 @@ static int session_prepare(Connection *connection, const LoginOptions *options, 
                "SET TRANSACTION ISOLATION LEVEL READ COMMITTED",
                options->lock_timeout_ms) == SUCCEED &&
         dbsqlexec(connection->process) == SUCCEED) {
-        RETCODE code;
-
-        while ((code = dbresults(connection->process)) == SUCCEED)
+        while (dbresults(connection->process) == SUCCEED)
             dbcanquery(connection->process);
     }
     return connection_sound(connection, error);

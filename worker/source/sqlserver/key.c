@@ -32,12 +32,11 @@ static void date_text(int64_t days, char *ret, size_t size)
 void timestamp_text(int64_t ticks, int digits, char ret[32])
 {
     int64_t days = ticks / TICKS_A_DAY - (ticks % TICKS_A_DAY < 0);
-    char time[20];
+    char date[12], time[20];
 
-    date_text(days, ret, 12);
+    date_text(days, date, sizeof date);
     time_text(ticks - days * TICKS_A_DAY, digits, time, sizeof time);
-    strcat(ret, "T");
-    strcat(ret, time);
+    snprintf(ret, 32, "%sT%s", date, time);
 }
 
 static void instant_text(const ColumnInstant *instant, char *ret, size_t size)
@@ -49,7 +48,7 @@ static void instant_text(const ColumnInstant *instant, char *ret, size_t size)
     snprintf(ret, size, "%s%c%02d:%02d", local, instant->offset_minutes < 0 ? '-' : '+', offset / 60, offset % 60);
 }
 
-static void decimal_text(const void *data, int scale, char *ret)
+static void decimal_text(const void *data, int scale, char *ret, size_t size)
 {
     __int128 value;
     unsigned __int128 rest;
@@ -68,15 +67,16 @@ static void decimal_text(const void *data, int scale, char *ret)
     } while (rest || count <= scale);
     if (value < 0)
         digits[--at] = '-';
-    strcpy(ret, digits + at);
+    snprintf(ret, size, "%s", digits + at);
 }
 
-static void uuid_text(const uint8_t *bytes, char *ret)
+static void uuid_text(const uint8_t *bytes, char *ret, size_t size)
 {
     char hex[33];
 
     hex_encode(bytes, 16, hex);
-    sprintf(ret, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16, hex + 20);
+    hex[32] = 0;
+    snprintf(ret, size, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16, hex + 20);
 }
 
 static cJSON *variable_text(const Field *field, const ColumnVector *vector, int row)
@@ -139,7 +139,7 @@ cJSON *key_text(const ColumnBatch *batch, int index, int row)
         snprintf(text, sizeof text, "%.16E", *(const double *)(const void *)data);
         break;
     case COLUMN_DECIMAL:
-        decimal_text(data, field->scale, text);
+        decimal_text(data, field->scale, text, sizeof text);
         break;
     case COLUMN_DATE:
         date_text(*(const int32_t *)(const void *)data, text, sizeof text);
@@ -155,7 +155,7 @@ cJSON *key_text(const ColumnBatch *batch, int index, int row)
         instant_text((const ColumnInstant *)(const void *)data, text, sizeof text);
         break;
     case COLUMN_UUID:
-        uuid_text(data, text);
+        uuid_text(data, text, sizeof text);
         break;
     case COLUMN_STRING:
     case COLUMN_BINARY:

@@ -33,12 +33,12 @@ cJSON *poll_time_utc(const Statement *statement, int column, int utc_offset_minu
     DBPROCESS *process = statement->connection->process;
     const BYTE *data = dbdata(process, column);
     int64_t ticks;
-    char text[40];
+    char local[32], text[40];
 
     if (!data || decode_datetime(data, dbdatlen(process, column), &ticks) < 0)
         return cJSON_CreateNull();
-    timestamp_text(ticks - (int64_t)utc_offset_minutes * 600000000, 3, text);
-    strcat(text, "Z");
+    timestamp_text(ticks - (int64_t)utc_offset_minutes * 600000000, 3, local);
+    snprintf(text, sizeof text, "%sZ", local);
     return cJSON_CreateString(text);
 }
 
@@ -71,19 +71,18 @@ static int clock_row(const Statement *statement, Poll *poll, Error *error)
     const BYTE *now = dbdata(process, 1), *clock = dbdata(process, 2);
     ColumnInstant instant;
     int64_t ticks;
-    char text[48], zone[16];
+    char clock_text[32], text[64];
     int minutes;
 
     if (!now || !clock || decode_datetimeoffset(now, dbdatlen(process, 1), &instant) < 0 || decode_datetime2(clock, dbdatlen(process, 2), &ticks) < 0)
         return error_set(error, ERROR_TRANSIENT, NULL, "%s did not tell its time", statement->connection->target);
     minutes = instant.offset_minutes;
     poll->server->utc_offset_minutes = minutes;
-    timestamp_text(instant.utc + (int64_t)minutes * 600000000, 7, text);
-    snprintf(zone, sizeof zone, "%c%02d:%02d", minutes < 0 ? '-' : '+', (minutes < 0 ? -minutes : minutes) / 60 % 24, (minutes < 0 ? -minutes : minutes) % 60);
-    strcat(text, zone);
+    timestamp_text(instant.utc + (int64_t)minutes * 600000000, 7, clock_text);
+    snprintf(text, sizeof text, "%s%c%02d:%02d", clock_text, minutes < 0 ? '-' : '+', (minutes < 0 ? -minutes : minutes) / 60 % 24, (minutes < 0 ? -minutes : minutes) % 60);
     cJSON_AddStringToObject(poll->answer, "source_time", text);
-    timestamp_text(ticks + CLOCK_MARGIN_TICKS, 3, text);
-    cJSON_AddStringToObject(poll->answer, "clock", text);
+    timestamp_text(ticks + CLOCK_MARGIN_TICKS, 3, clock_text);
+    cJSON_AddStringToObject(poll->answer, "clock", clock_text);
     cJSON_AddNumberToObject(poll->answer, "utc_offset_minutes", minutes);
     return 0;
 }

@@ -139,7 +139,7 @@ int probe_run(SqlServer *server, const cJSON *ask, cJSON *answer, Error *error)
     probe.newest = cJSON_AddArrayToObject(answer, "newest");
     probe.failed = cJSON_AddArrayToObject(answer, "failed");
     if (!probe_known(server, ask, position, text)) {
-        probe.asked = calloc((size_t)cJSON_GetArraySize(instances) + 1, sizeof *probe.asked);
+        probe.asked = calloc((size_t)cJSON_GetArraySize(instances) + 1, sizeof(const cJSON *));
         if (!probe.asked) {
             free(text);
             return error_set(error, ERROR_TRANSIENT, NULL, "out of memory for a probe");

@@ -273,7 +273,7 @@ void statement_text(const Statement *statement, int column, char *ret, size_t si
 
     if (length >= size)
         length = size - 1;
-    if (length)
+    if (data && length)
         memcpy(ret, data, length);
     ret[length] = 0;
 }
