@@ -101,12 +101,13 @@ def register(demo, cluster, simulator, data):
 
 def wait_landed(demo, cluster, data):
     def ready():
-        states = cluster.psql("SELECT state FROM sluice.table_status").split()
-        return len(states) >= data.TABLES and not set(states) & {"registered"} and data.enough(landed(demo))
+        rows = cluster.psql("SELECT table_name, state, rows_loaded, rows_changed FROM sluice.table_status").splitlines()
+        tables = {name: (state, int(loaded), int(changed)) for name, state, loaded, changed in (r.split("|") for r in rows)}
+        return len(tables) >= data.TABLES and data.enough(tables)
     try:
         wait_until(ready, getattr(data, "WAIT_S", WAIT_S), "rows have landed", 0.5)
     except AssertionError:
-        print(cluster.psql("SELECT * FROM sluice.table_status; SELECT * FROM sluice.event ORDER BY 1 DESC LIMIT 20"))
+        print(cluster.psql("SELECT * FROM sluice.status"))
         print(cluster.log()[-3000:])
         raise
     say(f"rows have landed in {demo.dir / 'lake'}")
@@ -119,7 +120,7 @@ def landed(demo):
 
 def show(demo, cluster, data):
     print("\n=# SELECT * FROM sluice.status;")
-    subprocess.run([cluster.bindir / "psql", "-X", "-P", "pager=off", "-x", "-d", cluster.conninfo(), "-c",
+    subprocess.run([cluster.bindir / "psql", "-X", "-P", "pager=off", "-d", cluster.conninfo(), "-c",
                     "SELECT * FROM sluice.status"], check=True)
     print("What landed, read by Python from the files alone:")
     lake = landed(demo)
