@@ -12,7 +12,8 @@ struct ArenaBlock {
 
 enum { BLOCK_BYTES = 64 * 1024 };
 
-static ArenaBlock *block_new(size_t size) {
+static ArenaBlock *block_new(size_t size)
+{
     ArenaBlock *block = malloc(sizeof *block + size);
     if (!block) {
         fputs("mssql-sim: out of memory\n", stderr);
@@ -24,7 +25,8 @@ static ArenaBlock *block_new(size_t size) {
     return block;
 }
 
-static void *take(Arena *arena, size_t size) {
+static void *take(Arena *arena, size_t size)
+{
     size = (size + 15) & ~(size_t)15;
     ArenaBlock *block = arena->blocks;
     if (!block || block->size - block->used < size) {
@@ -44,11 +46,13 @@ static void *take(Arena *arena, size_t size) {
     return ret;
 }
 
-void *arena_alloc(Arena *arena, size_t size) {
+void *arena_alloc(Arena *arena, size_t size)
+{
     return memset(take(arena, size ? size : 1), 0, size);
 }
 
-char *arena_copy(Arena *arena, const char *text, size_t length) {
+char *arena_copy(Arena *arena, const char *text, size_t length)
+{
     char *ret = take(arena, length + 1);
     if (length)
         memcpy(ret, text, length);
@@ -56,7 +60,8 @@ char *arena_copy(Arena *arena, const char *text, size_t length) {
     return ret;
 }
 
-char *arena_vformat(Arena *arena, const char *format, va_list arguments) {
+char *arena_vformat(Arena *arena, const char *format, va_list arguments)
+{
     if (!format) /* told to the compiler: a sanitizer build warns of it otherwise */
         abort();
     va_list again;
@@ -68,7 +73,8 @@ char *arena_vformat(Arena *arena, const char *format, va_list arguments) {
     return ret;
 }
 
-char *arena_format(Arena *arena, const char *format, ...) {
+char *arena_format(Arena *arena, const char *format, ...)
+{
     va_list arguments;
     va_start(arguments, format);
     char *ret = arena_vformat(arena, format, arguments);
@@ -76,7 +82,8 @@ char *arena_format(Arena *arena, const char *format, ...) {
     return ret;
 }
 
-void arena_clear(Arena *arena) {
+void arena_clear(Arena *arena)
+{
     ArenaBlock *block = arena->blocks;
     while (block) {
         ArenaBlock *next = block->next;
@@ -86,7 +93,8 @@ void arena_clear(Arena *arena) {
     arena->blocks = NULL;
 }
 
-static char *reserve(Text *text, size_t more) {
+static char *reserve(Text *text, size_t more)
+{
     if (text->length + more + 1 > text->capacity) {
         size_t capacity = text->capacity ? text->capacity * 2 : 256;
         while (capacity < text->length + more + 1)
@@ -101,14 +109,16 @@ static char *reserve(Text *text, size_t more) {
     return text->data + text->length;
 }
 
-void text_add(Text *text, const char *data, size_t length) {
+void text_add(Text *text, const char *data, size_t length)
+{
     char *to = reserve(text, length);
     memcpy(to, data, length);
     to[length] = 0;
     text->length += length;
 }
 
-void text_format(Text *text, const char *format, ...) {
+void text_format(Text *text, const char *format, ...)
+{
     if (!format)
         abort();
     va_list arguments;
@@ -122,7 +132,8 @@ void text_format(Text *text, const char *format, ...) {
     va_end(arguments);
 }
 
-void text_add_bytes(Text *text, const uint8_t *data, size_t length) {
+void text_add_bytes(Text *text, const uint8_t *data, size_t length)
+{
     static const char digits[] = "0123456789abcdef";
     if (!data) {
         text_add(text, "NULL::bytea", 11);
@@ -139,7 +150,8 @@ void text_add_bytes(Text *text, const uint8_t *data, size_t length) {
     text->length += length * 2 + 11;
 }
 
-char *quote_literal(Arena *arena, const char *text, size_t length) {
+char *quote_literal(Arena *arena, const char *text, size_t length)
+{
     char *ret = take(arena, length * 2 + 3), *to = ret;
     *to++ = '\'';
     for (size_t i = 0; i < length; i++) {
@@ -153,7 +165,8 @@ char *quote_literal(Arena *arena, const char *text, size_t length) {
     return ret;
 }
 
-char *quote_name(Arena *arena, const char *name) {
+char *quote_name(Arena *arena, const char *name)
+{
     size_t length = strlen(name);
     char *ret = take(arena, length * 2 + 3), *to = ret;
     *to++ = '"';

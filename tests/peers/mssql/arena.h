@@ -16,7 +16,7 @@ typedef struct Arena {
     ArenaBlock *blocks;
 } Arena;
 
-void *arena_alloc(Arena *arena, size_t size); /* zeroed, 16-byte aligned */
+void *arena_alloc(Arena *arena, size_t size);                    /* zeroed, 16-byte aligned */
 char *arena_copy(Arena *arena, const char *text, size_t length); /* adds a terminating zero */
 char *arena_format(Arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
 char *arena_vformat(Arena *arena, const char *format, va_list arguments);

@@ -15,10 +15,33 @@ typedef struct Name {
 } Name;
 
 typedef enum ExprKind {
-    EXPR_NULL, EXPR_NUMBER, EXPR_STRING, EXPR_NSTRING, EXPR_HEX, EXPR_VARIABLE, EXPR_SYSTEM, EXPR_COLUMN, EXPR_STAR, EXPR_MINUS,
-    EXPR_ARITHMETIC, EXPR_FUNCTION, EXPR_CASE, EXPR_CAST, EXPR_COLLATE, EXPR_SUBQUERY, EXPR_DEFAULT,
+    EXPR_NULL,
+    EXPR_NUMBER,
+    EXPR_STRING,
+    EXPR_NSTRING,
+    EXPR_HEX,
+    EXPR_VARIABLE,
+    EXPR_SYSTEM,
+    EXPR_COLUMN,
+    EXPR_STAR,
+    EXPR_MINUS,
+    EXPR_ARITHMETIC,
+    EXPR_FUNCTION,
+    EXPR_CASE,
+    EXPR_CAST,
+    EXPR_COLLATE,
+    EXPR_SUBQUERY,
+    EXPR_DEFAULT,
     /* predicates */
-    EXPR_AND, EXPR_OR, EXPR_NOT, EXPR_COMPARE, EXPR_IN, EXPR_LIKE, EXPR_BETWEEN, EXPR_IS_NULL, EXPR_EXISTS
+    EXPR_AND,
+    EXPR_OR,
+    EXPR_NOT,
+    EXPR_COMPARE,
+    EXPR_IN,
+    EXPR_LIKE,
+    EXPR_BETWEEN,
+    EXPR_IS_NULL,
+    EXPR_EXISTS
 } ExprKind;
 
 typedef struct Expr Expr;
@@ -42,24 +65,34 @@ struct Expr {
     int line;
     const char *text; /* literal, variable, operator, collation */
     size_t length;
-    Name name;        /* column, function, star's qualifier */
-    Expr **args;      /* operands; CASE: [operand or NULL, when, then, when, then .., else or NULL] */
+    Name name;   /* column, function, star's qualifier */
+    Expr **args; /* operands; CASE: [operand or NULL, when, then, when, then .., else or NULL] */
     int arg_count;
     Select *select;
     Over *over;
-    TypeInfo type;    /* CAST */
-    bool inverted;    /* NOT IN, NOT LIKE, NOT BETWEEN, IS NOT NULL */
-    bool distinct;    /* COUNT(DISTINCT x) */
+    TypeInfo type; /* CAST */
+    bool inverted; /* NOT IN, NOT LIKE, NOT BETWEEN, IS NOT NULL */
+    bool distinct; /* COUNT(DISTINCT x) */
     bool try_cast;
 };
 
 typedef struct SelectItem {
     Expr *expr;
-    const char *alias;  /* NULL where none */
+    const char *alias;    /* NULL where none */
     const char *variable; /* SELECT @v = expr */
 } SelectItem;
 
-typedef enum JoinKind { JOIN_NONE, JOIN_COMMA, JOIN_INNER, JOIN_LEFT, JOIN_RIGHT, JOIN_FULL, JOIN_CROSS, JOIN_CROSS_APPLY, JOIN_OUTER_APPLY } JoinKind;
+typedef enum JoinKind {
+    JOIN_NONE,
+    JOIN_COMMA,
+    JOIN_INNER,
+    JOIN_LEFT,
+    JOIN_RIGHT,
+    JOIN_FULL,
+    JOIN_CROSS,
+    JOIN_CROSS_APPLY,
+    JOIN_OUTER_APPLY
+} JoinKind;
 
 /* A tree: either a named table, a table function, a derived table, a VALUES list, or a join of two. */
 struct Source {

@@ -12,13 +12,14 @@ typedef struct Batch {
     Parser parser;
     bool pending, has_count; /* the last statement's DONE, held until it is known whether another follows */
     uint64_t rows;
-    bool ended; /* RETURN or an error that ends the batch */
+    bool ended;  /* RETURN or an error that ends the batch */
     bool broken; /* BREAK */
 } Batch;
 
 static void run_one(Batch *batch);
 
-static void flush(Batch *batch, bool more) {
+static void flush(Batch *batch, bool more)
+{
     Session *session = batch->parser.session;
     if (batch->pending || !more)
         if (session->sink->done(session->sink->context, batch->rows, batch->pending && batch->has_count, more))
@@ -27,25 +28,32 @@ static void flush(Batch *batch, bool more) {
     batch->rows = 0;
 }
 
-static void finish(Batch *batch, bool has_count) {
+static void finish(Batch *batch, bool has_count)
+{
     batch->pending = true;
     batch->has_count = has_count && !batch->parser.session->nocount;
     batch->rows = has_count ? batch->parser.session->row_count : 0;
 }
 
-/* After these the next statement runs; all others end the batch ("Database Engine errors", behaviour without XACT_ABORT). */
-static bool statement_only(int number) {
-    return number == 2627 || number == 2601 || number == 547 || number == 515 || number == 8134 || number == 3902 || number == 3903;
+/* After these the next statement runs; all others end the batch ("Database Engine errors", behaviour without
+ * XACT_ABORT). */
+static bool statement_only(int number)
+{
+    return number == 2627 || number == 2601 || number == 547 || number == 515 || number == 8134 || number == 3902 ||
+           number == 3903;
 }
 
-static Expr *new_condition(Parser *parser) {
+static Expr *new_condition(Parser *parser)
+{
     return parser_predicate(parser);
 }
 
 /* Passes over one statement without running it: up to the next word at depth 0 that can only start a statement. */
-static void skip_one(Parser *parser) {
-    static const char *const starts[] = {"select", "insert", "update", "delete", "exec", "execute", "if", "begin", "commit", "rollback", "create",
-                                         "alter", "drop", "print", "use", "declare", "while", "truncate", "grant", "return", "else", "end", "set", "break"};
+static void skip_one(Parser *parser)
+{
+    static const char *const starts[] = {"select", "insert",   "update", "delete", "exec", "execute", "if",  "begin",
+                                         "commit", "rollback", "create", "alter",  "drop", "print",   "use", "declare",
+                                         "while",  "truncate", "grant",  "return", "else", "end",     "set", "break"};
     if (parser_take(parser, "begin") && !parser_at(parser, "tran") && !parser_at(parser, "transaction")) {
         while (!parser_take(parser, "end")) {
             if (parser_peek(parser, 0)->kind == TOKEN_END)
@@ -103,7 +111,8 @@ static void skip_one(Parser *parser) {
     }
 }
 
-static void run_if(Batch *batch) {
+static void run_if(Batch *batch)
+{
     Parser *parser = &batch->parser;
     bool yes = query_condition(parser->session, new_condition(parser));
     db_release(parser->session);
@@ -123,7 +132,8 @@ static void run_if(Batch *batch) {
     }
 }
 
-static void run_while(Batch *batch) {
+static void run_while(Batch *batch)
+{
     Parser *parser = &batch->parser;
     int start = parser->at;
     for (;;) {
@@ -144,7 +154,8 @@ static void run_while(Batch *batch) {
     }
 }
 
-static void run_block(Batch *batch) {
+static void run_block(Batch *batch)
+{
     Parser *parser = &batch->parser;
     while (!parser_take(parser, "end")) {
         if (parser_peek(parser, 0)->kind == TOKEN_END)
@@ -157,7 +168,8 @@ static void run_block(Batch *batch) {
     }
 }
 
-static void run_declare(Parser *parser) {
+static void run_declare(Parser *parser)
+{
     Session *session = parser->session;
     do {
         const Token *token = parser_peek(parser, 0);
@@ -173,7 +185,8 @@ static void run_declare(Parser *parser) {
     } while (parser_take(parser, ","));
 }
 
-static void run_use(Parser *parser) {
+static void run_use(Parser *parser)
+{
     Session *session = parser->session;
     char old[129];
     memcpy(old, session->database, sizeof old);
@@ -184,14 +197,16 @@ static void run_use(Parser *parser) {
         session->gone = true;
 }
 
-static void run_print(Parser *parser) {
+static void run_print(Parser *parser)
+{
     Session *session = parser->session;
     Constant value = query_scalar(session, parser_expr(parser));
     const char *text = constant_text(session, &value);
     session_say(session, 0, 0, "%s", text ? text : "");
 }
 
-static void run_waitfor(Parser *parser) {
+static void run_waitfor(Parser *parser)
+{
     parser_expect(parser, "delay");
     const Token *token = parser_peek(parser, 0);
     int hours = 0, minutes = 0;
@@ -204,23 +219,30 @@ static void run_waitfor(Parser *parser) {
     nanosleep(&pause, NULL);
 }
 
-static void skip_transaction_name(Parser *parser) {
+static void skip_transaction_name(Parser *parser)
+{
     if (!parser_take(parser, "tran") && !parser_take(parser, "transaction"))
         parser_take(parser, "work");
     const Token *token = parser_peek(parser, 0);
-    if (token->kind == TOKEN_QUOTED || token->kind == TOKEN_VARIABLE || (token->kind == TOKEN_WORD && !parser_reserved(token)))
+    if (token->kind == TOKEN_QUOTED || token->kind == TOKEN_VARIABLE ||
+        (token->kind == TOKEN_WORD && !parser_reserved(token)))
         parser->at++;
 }
 
 /* Reading in a SNAPSHOT transaction asks the database's leave ("SET TRANSACTION ISOLATION LEVEL", sql-docs). */
-static void check_snapshot(Session *session) {
+static void check_snapshot(Session *session)
+{
     if (session->snapshot && session->db_id >= 5 &&
         db_number(session, "SELECT snapshot_isolation_state FROM mssql.database WHERE id = %d", session->db_id) != 1)
-        session_fail(session, 3952, 1, "Snapshot isolation transaction failed accessing database '%s' because snapshot isolation is not allowed in this database. "
-                     "Use ALTER DATABASE to allow snapshot isolation.", session->database);
+        session_fail(session, 3952, 1,
+                     "Snapshot isolation transaction failed accessing database '%s' because snapshot isolation is not "
+                     "allowed in this database. "
+                     "Use ALTER DATABASE to allow snapshot isolation.",
+                     session->database);
 }
 
-static bool run_control(Batch *batch) {
+static bool run_control(Batch *batch)
+{
     Parser *parser = &batch->parser;
     Session *session = parser->session;
     if (parser_take(parser, "if"))
@@ -231,7 +253,8 @@ static bool run_control(Batch *batch) {
         return batch->ended = true, true;
     if (parser_take(parser, "break"))
         return batch->broken = true, true;
-    if (parser_at(parser, "begin") && !token_is(parser_peek(parser, 1), "tran") && !token_is(parser_peek(parser, 1), "transaction"))
+    if (parser_at(parser, "begin") && !token_is(parser_peek(parser, 1), "tran") &&
+        !token_is(parser_peek(parser, 1), "transaction"))
         return parser->at++, run_block(batch), true;
     if (parser_take(parser, "declare"))
         return run_declare(parser), true;
@@ -260,7 +283,8 @@ static bool run_control(Batch *batch) {
     return true;
 }
 
-static void run_select(Batch *batch) {
+static void run_select(Batch *batch)
+{
     Session *session = batch->parser.session;
     Select *select = parser_select(&batch->parser);
     check_snapshot(session);
@@ -276,18 +300,37 @@ static void run_select(Batch *batch) {
 
 typedef void (*StatementRun)(Parser *parser);
 
-static void grant_g(Parser *parser) { statement_grant(parser, 'G'); }
-static void grant_d(Parser *parser) { statement_grant(parser, 'D'); }
-static void grant_r(Parser *parser) { statement_grant(parser, 'R'); }
+static void grant_g(Parser *parser)
+{
+    statement_grant(parser, 'G');
+}
+static void grant_d(Parser *parser)
+{
+    statement_grant(parser, 'D');
+}
+static void grant_r(Parser *parser)
+{
+    statement_grant(parser, 'R');
+}
 
-static void run_writing(Batch *batch) {
+static void run_writing(Batch *batch)
+{
     static const struct {
         const char *word;
         StatementRun run;
         bool counts;
-    } writing[] = {{"insert", statement_insert, true}, {"update", statement_update, true}, {"delete", statement_delete, true}, {"create", statement_create, false},
-                   {"alter", statement_alter, false}, {"drop", statement_drop, false}, {"truncate", statement_truncate, false}, {"grant", grant_g, false},
-                   {"deny", grant_d, false}, {"revoke", grant_r, false}, {"exec", statement_execute, false}, {"execute", statement_execute, false}};
+    } writing[] = {{"insert", statement_insert, true},
+                   {"update", statement_update, true},
+                   {"delete", statement_delete, true},
+                   {"create", statement_create, false},
+                   {"alter", statement_alter, false},
+                   {"drop", statement_drop, false},
+                   {"truncate", statement_truncate, false},
+                   {"grant", grant_g, false},
+                   {"deny", grant_d, false},
+                   {"revoke", grant_r, false},
+                   {"exec", statement_execute, false},
+                   {"execute", statement_execute, false}};
     Parser *parser = &batch->parser;
     Session *session = parser->session;
     for (size_t i = 0; i < sizeof writing / sizeof *writing; i++) {
@@ -310,7 +353,8 @@ static void run_writing(Batch *batch) {
     parser_fail(parser);
 }
 
-static void run_one(Batch *batch) {
+static void run_one(Batch *batch)
+{
     Session *session = batch->parser.session;
     session->line = parser_peek(&batch->parser, 0)->line;
     if (run_control(batch))
@@ -323,7 +367,8 @@ static void run_one(Batch *batch) {
     db_release(session);
 }
 
-static void told(Batch *batch) {
+static void told(Batch *batch)
+{
     Session *session = batch->parser.session;
     db_release(session);
     transaction_undo_statement(session);
@@ -340,7 +385,8 @@ static void told(Batch *batch) {
     batch->ended = !statement_only(session->error.number);
 }
 
-static void run_all(Batch *batch) {
+static void run_all(Batch *batch)
+{
     Session *session = batch->parser.session;
     Batch *volatile kept = batch;
     jmp_buf trap;
@@ -357,9 +403,11 @@ static void run_all(Batch *batch) {
 }
 
 /* sp_executesql: the values take the declared types. */
-static void set_parameters(Session *session, const char *declaration, const Parameter *parameters, int count) {
+static void set_parameters(Session *session, const char *declaration, const Parameter *parameters, int count)
+{
     for (int i = 0; i < count; i++)
-        session_variable_set(session, parameters[i].name, &parameters[i].type, parameters[i].data, parameters[i].length);
+        session_variable_set(session, parameters[i].name, &parameters[i].type, parameters[i].data,
+                             parameters[i].length);
     if (!declaration || !*declaration)
         return;
     Parser parser = {.session = session};
@@ -383,7 +431,8 @@ static void set_parameters(Session *session, const char *declaration, const Para
         if (!given && position < count && !parameters[position].name[0])
             given = &parameters[position];
         if (!given)
-            session_fail(session, 8178, 1, "The parameterized query expects the parameter '%s', which was not supplied.", token->text);
+            session_fail(session, 8178, 1,
+                         "The parameterized query expects the parameter '%s', which was not supplied.", token->text);
         Constant value = {.type = given->type, .data = given->data, .length = given->length};
         value = constant_cast(session, value, &type);
         session_variable_set(session, token->text, &type, value.data, value.length);
@@ -391,7 +440,8 @@ static void set_parameters(Session *session, const char *declaration, const Para
     } while (parser_take(&parser, ","));
 }
 
-static void batch_clear(Session *session) {
+static void batch_clear(Session *session)
+{
     db_release(session);
     for (int i = 0; i < session->variable_count; i++)
         free(session->variables[i].data);
@@ -406,7 +456,9 @@ static void batch_clear(Session *session) {
     session->line = 1;
 }
 
-int session_batch(Session *session, const char *sql, const char *declaration, const Parameter *parameters, int count, const ResultSink *sink) {
+int session_batch(Session *session, const char *sql, const char *declaration, const Parameter *parameters, int count,
+                  const ResultSink *sink)
+{
     Batch *batch = calloc(1, sizeof *batch);
     if (!batch)
         abort();
@@ -436,7 +488,8 @@ int session_batch(Session *session, const char *sql, const char *declaration, co
 
 /* EXEC ('..') and sp_executesql inside a batch: the same session and variables, the caller's transaction. */
 void batch_nested(Session *session, const char *sql);
-void batch_nested(Session *session, const char *sql) {
+void batch_nested(Session *session, const char *sql)
+{
     Batch batch = {.pending = false};
     int tokens;
     batch.parser.session = session;

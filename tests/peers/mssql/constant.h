@@ -25,7 +25,7 @@ TypeInfo constant_comparable(const TypeInfo *column);
 bool constant_native(Session *session, const Constant *constant, char **ret);
 char *constant_bytes(Session *session, const Constant *constant); /* '\x..'::bytea */
 char *constant_key(Session *session, const Constant *constant);
-char *constant_text(Session *session, const Constant *constant);  /* UTF-8, NULL for NULL */
+char *constant_text(Session *session, const Constant *constant); /* UTF-8, NULL for NULL */
 int64_t constant_integer(Session *session, const Constant *constant);
 bool type_is_text(const TypeInfo *type);
 bool type_is_integer(const TypeInfo *type);

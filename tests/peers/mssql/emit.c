@@ -6,31 +6,59 @@
 
 #define FORMAT(...) arena_format(&session->arena, __VA_ARGS__)
 
-const char *fragment_native(Session *session, const Fragment *fragment) {
+const char *fragment_native(Session *session, const Fragment *fragment)
+{
     if (!fragment->user)
         return fragment->value;
     const TypeInfo *type = &fragment->type;
     const char *value = fragment->value;
     switch (type->type) {
-    case TYPE_BIT: case TYPE_TINYINT: case TYPE_SMALLINT: case TYPE_INT: return FORMAT("mssql.native_int(%s)::int4", value);
-    case TYPE_BIGINT: return FORMAT("mssql.native_int(%s)", value);
-    case TYPE_DECIMAL: case TYPE_NUMERIC: return FORMAT("mssql.native_decimal(%s, %d)", value, type->scale);
-    case TYPE_MONEY: case TYPE_SMALLMONEY: return FORMAT("mssql.native_money(%s)", value);
-    case TYPE_REAL: case TYPE_FLOAT: return FORMAT("mssql.native_float(%s)", value);
-    case TYPE_DATE: return FORMAT("mssql.native_date(%s)", value);
-    case TYPE_TIME: return FORMAT("mssql.native_ticks(%s, %d)::time", value, type->scale);
-    case TYPE_DATETIME: case TYPE_SMALLDATETIME: return FORMAT("mssql.native_datetime(%s)", value);
-    case TYPE_DATETIME2: return FORMAT("mssql.native_datetime2(%s, %d)", value, type->scale);
+    case TYPE_BIT:
+    case TYPE_TINYINT:
+    case TYPE_SMALLINT:
+    case TYPE_INT:
+        return FORMAT("mssql.native_int(%s)::int4", value);
+    case TYPE_BIGINT:
+        return FORMAT("mssql.native_int(%s)", value);
+    case TYPE_DECIMAL:
+    case TYPE_NUMERIC:
+        return FORMAT("mssql.native_decimal(%s, %d)", value, type->scale);
+    case TYPE_MONEY:
+    case TYPE_SMALLMONEY:
+        return FORMAT("mssql.native_money(%s)", value);
+    case TYPE_REAL:
+    case TYPE_FLOAT:
+        return FORMAT("mssql.native_float(%s)", value);
+    case TYPE_DATE:
+        return FORMAT("mssql.native_date(%s)", value);
+    case TYPE_TIME:
+        return FORMAT("mssql.native_ticks(%s, %d)::time", value, type->scale);
+    case TYPE_DATETIME:
+    case TYPE_SMALLDATETIME:
+        return FORMAT("mssql.native_datetime(%s)", value);
+    case TYPE_DATETIME2:
+        return FORMAT("mssql.native_datetime2(%s, %d)", value, type->scale);
     case TYPE_DATETIMEOFFSET:
-        return FORMAT("mssql.native_datetime2(substring(%s, 1, octet_length(%s) - 2), %d) AT TIME ZONE 'UTC'", value, value, type->scale);
-    case TYPE_CHAR: case TYPE_VARCHAR: case TYPE_TEXT: return FORMAT("convert_from(%s, 'WIN1252')", value);
-    case TYPE_NCHAR: case TYPE_NVARCHAR: case TYPE_NTEXT: case TYPE_XML: return FORMAT("mssql.native_utf16(%s)", value);
-    case TYPE_UNIQUEIDENTIFIER: return FORMAT("mssql.native_uuid(%s)", value);
-    default: return value;
+        return FORMAT("mssql.native_datetime2(substring(%s, 1, octet_length(%s) - 2), %d) AT TIME ZONE 'UTC'", value,
+                      value, type->scale);
+    case TYPE_CHAR:
+    case TYPE_VARCHAR:
+    case TYPE_TEXT:
+        return FORMAT("convert_from(%s, 'WIN1252')", value);
+    case TYPE_NCHAR:
+    case TYPE_NVARCHAR:
+    case TYPE_NTEXT:
+    case TYPE_XML:
+        return FORMAT("mssql.native_utf16(%s)", value);
+    case TYPE_UNIQUEIDENTIFIER:
+        return FORMAT("mssql.native_uuid(%s)", value);
+    default:
+        return value;
     }
 }
 
-static Fragment constant_fragment(Session *session, const Constant *constant) {
+static Fragment constant_fragment(Session *session, const Constant *constant)
+{
     Fragment fragment = {.is_constant = true, .constant = *constant, .typed = true, .type = constant->type};
     char *native;
     if (constant_native(session, constant, &native)) {
@@ -42,7 +70,8 @@ static Fragment constant_fragment(Session *session, const Constant *constant) {
     return fragment;
 }
 
-static const ScopeColumn *find_column(Session *session, const Expr *expr, const Scope *scope) {
+static const ScopeColumn *find_column(Session *session, const Expr *expr, const Scope *scope)
+{
     const Name *name = &expr->name;
     const char *column = name->parts[name->count - 1];
     const char *table = name->count > 1 ? name->parts[name->count - 2] : NULL;
@@ -71,13 +100,15 @@ static const ScopeColumn *find_column(Session *session, const Expr *expr, const 
     }
     session->line = expr->line;
     if (table && !table_known)
-        session_fail(session, 4104, 1, "The multi-part identifier \"%s\" could not be bound.", name_text(session, name));
+        session_fail(session, 4104, 1, "The multi-part identifier \"%s\" could not be bound.",
+                     name_text(session, name));
     session_fail(session, 207, 1, "Invalid column name '%s'.", column);
 }
 
 /* A computed column is its definition, worked out where it is read. */
-static Fragment computed_fragment(Session *session, const Column *column, Scope *scope) {
-    extern Expr *parse_definition(Session *session, const char *text);
+static Fragment computed_fragment(Session *session, const Column *column, Scope *scope)
+{
+    extern Expr *parse_definition(Session * session, const char *text);
     Expr *expr = parse_definition(session, column->definition);
     Fragment fragment = emit_scalar(session, expr, scope);
     fragment.typed = true;
@@ -86,19 +117,23 @@ static Fragment computed_fragment(Session *session, const Column *column, Scope 
     return fragment;
 }
 
-static Fragment column_fragment(Session *session, const Expr *expr, Scope *scope) {
+static Fragment column_fragment(Session *session, const Expr *expr, Scope *scope)
+{
     const ScopeColumn *found = find_column(session, expr, scope);
     if (found->column && found->column->computed && !found->fragment.value)
         return computed_fragment(session, found->column, scope);
     return found->fragment;
 }
 
-static Fragment system_fragment(Session *session, const Expr *expr) {
+static Fragment system_fragment(Session *session, const Expr *expr)
+{
     const char *name = expr->text;
     Fragment fragment = {.typed = true, .type = {.type = TYPE_INT, .max_length = 4, .precision = 10}};
     if (!strcasecmp(name, "@@version") || !strcasecmp(name, "@@servername") || !strcasecmp(name, "@@language")) {
         fragment.type = (TypeInfo){.type = TYPE_NVARCHAR, .max_length = 600};
-        fragment.value = !strcasecmp(name, "@@version") ? "mssql.version_text()" : !strcasecmp(name, "@@servername") ? "'SIMULATOR'::text" : "'us_english'::text";
+        fragment.value = !strcasecmp(name, "@@version")      ? "mssql.version_text()"
+                         : !strcasecmp(name, "@@servername") ? "'SIMULATOR'::text"
+                                                             : "'us_english'::text";
     } else if (!strcasecmp(name, "@@spid")) {
         fragment.type = (TypeInfo){.type = TYPE_SMALLINT, .max_length = 2, .precision = 5};
         fragment.value = "current_setting('mssql.spid')::int2";
@@ -110,17 +145,22 @@ static Fragment system_fragment(Session *session, const Expr *expr) {
         fragment.value = FORMAT("%d", session->last_error);
     } else if (!strcasecmp(name, "@@identity")) {
         fragment.type = (TypeInfo){.type = TYPE_NUMERIC, .max_length = 17, .precision = 38};
-        fragment.value = session->last_identity ? FORMAT("%lld::numeric", (long long)session->last_identity) : "NULL::numeric";
+        fragment.value =
+            session->last_identity ? FORMAT("%lld::numeric", (long long)session->last_identity) : "NULL::numeric";
     } else if (!strcasecmp(name, "@@max_precision")) {
         fragment.type = (TypeInfo){.type = TYPE_TINYINT, .max_length = 1, .precision = 3};
         fragment.value = "38::int2";
     } else if (!strcasecmp(name, "@@textsize")) {
         fragment.value = FORMAT("%d", session->text_size);
-    } else if (!strcasecmp(name, "@@options") || !strcasecmp(name, "@@nestlevel") || !strcasecmp(name, "@@dbts") || !strcasecmp(name, "@@fetch_status")) {
+    } else if (!strcasecmp(name, "@@options") || !strcasecmp(name, "@@nestlevel") || !strcasecmp(name, "@@dbts") ||
+               !strcasecmp(name, "@@fetch_status")) {
         fragment.value = "0";
     } else if (!strcasecmp(name, "@@lock_timeout")) {
-        fragment.value = "coalesce(nullif(current_setting('lock_timeout'), '0')::interval, interval '-1 ms') IS NULL"; /* replaced below */
-        fragment.value = "(SELECT CASE setting WHEN '0' THEN -1 ELSE setting::int END FROM pg_settings WHERE name = 'lock_timeout')";
+        fragment.value =
+            "coalesce(nullif(current_setting('lock_timeout'), '0')::interval, interval '-1 ms') IS NULL"; /* replaced
+                                                                                                             below */
+        fragment.value =
+            "(SELECT CASE setting WHEN '0' THEN -1 ELSE setting::int END FROM pg_settings WHERE name = 'lock_timeout')";
     } else if (!strcasecmp(name, "@@microsoftversion")) {
         fragment.value = "251662615";
     } else {
@@ -129,18 +169,25 @@ static Fragment system_fragment(Session *session, const Expr *expr) {
     return fragment;
 }
 
-static bool looks_text(const Fragment *fragment) {
+static bool looks_text(const Fragment *fragment)
+{
     return fragment->typed && type_is_text(&fragment->type);
 }
 
-static Fragment arithmetic_fragment(Session *session, const Expr *expr, Scope *scope) {
+static Fragment arithmetic_fragment(Session *session, const Expr *expr, Scope *scope)
+{
     Fragment left = emit_scalar(session, expr->args[0], scope), right = emit_scalar(session, expr->args[1], scope);
-    const char *operator = expr->text;
+    const char *operator= expr->text;
     Fragment ret = {.typed = false};
     if (!strcmp(operator, "+") && (looks_text(&left) || looks_text(&right))) {
-        bool wide = (left.typed && left.type.type == TYPE_NVARCHAR) || (right.typed && right.type.type == TYPE_NVARCHAR);
+        bool wide =
+            (left.typed && left.type.type == TYPE_NVARCHAR) || (right.typed && right.type.type == TYPE_NVARCHAR);
         ret.typed = true;
-        ret.type = (TypeInfo){.type = wide ? TYPE_NVARCHAR : TYPE_VARCHAR, .max_length = (left.typed && left.type.max_length == -1) || (right.typed && right.type.max_length == -1) ? -1 : 8000, .collation = "SQL_Latin1_General_CP1_CI_AS"};
+        ret.type = (TypeInfo){
+            .type = wide ? TYPE_NVARCHAR : TYPE_VARCHAR,
+            .max_length =
+                (left.typed && left.type.max_length == -1) || (right.typed && right.type.max_length == -1) ? -1 : 8000,
+            .collation = "SQL_Latin1_General_CP1_CI_AS"};
         ret.value = FORMAT("(%s || %s)", fragment_native(session, &left), fragment_native(session, &right));
         return ret;
     }
@@ -154,14 +201,16 @@ static Fragment arithmetic_fragment(Session *session, const Expr *expr, Scope *s
     return ret;
 }
 
-static Fragment case_fragment(Session *session, const Expr *expr, Scope *scope) {
+static Fragment case_fragment(Session *session, const Expr *expr, Scope *scope)
+{
     Text text = {.arena = &session->arena};
     Fragment ret = {.typed = false};
     text_format(&text, "(CASE");
     for (int i = 1; i + 1 < expr->arg_count; i += 2) {
         char *condition;
         if (expr->args[0]) {
-            Fragment left = emit_scalar(session, expr->args[0], scope), right = emit_scalar(session, expr->args[i], scope);
+            Fragment left = emit_scalar(session, expr->args[0], scope),
+                     right = emit_scalar(session, expr->args[i], scope);
             condition = emit_compare(session, &left, "=", &right);
         } else {
             condition = emit_predicate(session, expr->args[i], scope);
@@ -169,7 +218,8 @@ static Fragment case_fragment(Session *session, const Expr *expr, Scope *scope) 
         Fragment then = emit_scalar(session, expr->args[i + 1], scope);
         if (!ret.typed && then.typed && !then.user && !(then.is_constant && !then.constant.data))
             ret.typed = true, ret.type = then.type;
-        text_format(&text, " WHEN %s THEN %s", condition, then.is_constant && !then.constant.data ? "NULL" : fragment_native(session, &then));
+        text_format(&text, " WHEN %s THEN %s", condition,
+                    then.is_constant && !then.constant.data ? "NULL" : fragment_native(session, &then));
     }
     const Expr *last = expr->args[expr->arg_count - 1];
     if (last && last->kind != EXPR_NULL)
@@ -181,23 +231,47 @@ static Fragment case_fragment(Session *session, const Expr *expr, Scope *scope) 
     return ret;
 }
 
-static Fragment cast_fragment(Session *session, const Expr *expr, Scope *scope) {
-    static const char *const pg[] = {
-        [TYPE_BIT] = "int2", [TYPE_TINYINT] = "int2", [TYPE_SMALLINT] = "int2", [TYPE_INT] = "int4", [TYPE_BIGINT] = "int8",
-        [TYPE_DECIMAL] = "numeric", [TYPE_NUMERIC] = "numeric", [TYPE_MONEY] = "numeric", [TYPE_SMALLMONEY] = "numeric",
-        [TYPE_REAL] = "float4", [TYPE_FLOAT] = "float8", [TYPE_DATE] = "date", [TYPE_TIME] = "time", [TYPE_DATETIME] = "timestamp",
-        [TYPE_SMALLDATETIME] = "timestamp", [TYPE_DATETIME2] = "timestamp", [TYPE_DATETIMEOFFSET] = "timestamptz", [TYPE_CHAR] = "text",
-        [TYPE_VARCHAR] = "text", [TYPE_NCHAR] = "text", [TYPE_NVARCHAR] = "text", [TYPE_TEXT] = "text", [TYPE_NTEXT] = "text",
-        [TYPE_UNIQUEIDENTIFIER] = "uuid", [TYPE_XML] = "text", [TYPE_BINARY] = "bytea", [TYPE_VARBINARY] = "bytea", [TYPE_IMAGE] = "bytea",
-        [TYPE_ROWVERSION] = "bytea"};
+static Fragment cast_fragment(Session *session, const Expr *expr, Scope *scope)
+{
+    static const char *const pg[] = {[TYPE_BIT] = "int2",
+                                     [TYPE_TINYINT] = "int2",
+                                     [TYPE_SMALLINT] = "int2",
+                                     [TYPE_INT] = "int4",
+                                     [TYPE_BIGINT] = "int8",
+                                     [TYPE_DECIMAL] = "numeric",
+                                     [TYPE_NUMERIC] = "numeric",
+                                     [TYPE_MONEY] = "numeric",
+                                     [TYPE_SMALLMONEY] = "numeric",
+                                     [TYPE_REAL] = "float4",
+                                     [TYPE_FLOAT] = "float8",
+                                     [TYPE_DATE] = "date",
+                                     [TYPE_TIME] = "time",
+                                     [TYPE_DATETIME] = "timestamp",
+                                     [TYPE_SMALLDATETIME] = "timestamp",
+                                     [TYPE_DATETIME2] = "timestamp",
+                                     [TYPE_DATETIMEOFFSET] = "timestamptz",
+                                     [TYPE_CHAR] = "text",
+                                     [TYPE_VARCHAR] = "text",
+                                     [TYPE_NCHAR] = "text",
+                                     [TYPE_NVARCHAR] = "text",
+                                     [TYPE_TEXT] = "text",
+                                     [TYPE_NTEXT] = "text",
+                                     [TYPE_UNIQUEIDENTIFIER] = "uuid",
+                                     [TYPE_XML] = "text",
+                                     [TYPE_BINARY] = "bytea",
+                                     [TYPE_VARBINARY] = "bytea",
+                                     [TYPE_IMAGE] = "bytea",
+                                     [TYPE_ROWVERSION] = "bytea"};
     Fragment inner = emit_scalar(session, expr->args[0], scope);
     Fragment ret = {.typed = true, .type = expr->type};
     if (expr->type.type >= TYPE_SQL_VARIANT)
-        session_fail(session, 50000, 1, "The simulator cannot convert to %s inside an expression.", type_name(&expr->type));
+        session_fail(session, 50000, 1, "The simulator cannot convert to %s inside an expression.",
+                     type_name(&expr->type));
     const char *native = fragment_native(session, &inner);
     bool binary_text = type_is_text(&expr->type) && inner.typed && type_is_binary(&inner.type);
     if (binary_text)
-        ret.value = expr->arg_count > 1 ? FORMAT("('0x' || upper(encode(%s, 'hex')))", native) : FORMAT("convert_from(%s, 'WIN1252')", native);
+        ret.value = expr->arg_count > 1 ? FORMAT("('0x' || upper(encode(%s, 'hex')))", native)
+                                        : FORMAT("convert_from(%s, 'WIN1252')", native);
     else if (type_is_binary(&expr->type) && inner.typed && type_is_text(&inner.type))
         ret.value = FORMAT("decode(regexp_replace(%s, '^0x', ''), 'hex')", native);
     else if (expr->type.type == TYPE_DECIMAL || expr->type.type == TYPE_NUMERIC)
@@ -207,16 +281,21 @@ static Fragment cast_fragment(Session *session, const Expr *expr, Scope *scope) 
     else
         ret.value = FORMAT("(%s)::%s", native, pg[expr->type.type]);
     if (type_is_text(&expr->type) && expr->type.max_length > 0 && !binary_text)
-        ret.value = FORMAT("left(%s, %d)", ret.value, expr->type.max_length / (expr->type.type == TYPE_NVARCHAR || expr->type.type == TYPE_NCHAR ? 2 : 1));
+        ret.value =
+            FORMAT("left(%s, %d)", ret.value,
+                   expr->type.max_length / (expr->type.type == TYPE_NVARCHAR || expr->type.type == TYPE_NCHAR ? 2 : 1));
     return ret;
 }
 
-static Fragment subquery_fragment(Session *session, const Expr *expr, Scope *scope) {
+static Fragment subquery_fragment(Session *session, const Expr *expr, Scope *scope)
+{
     OutColumn *columns;
     int count;
     char *text = emit_select(session, expr->select, scope, OUT_VALUE, &columns, &count);
     if (count != 1)
-        session_fail(session, 116, 1, "Only one expression can be specified in the select list when the subquery is not introduced with EXISTS.");
+        session_fail(
+            session, 116, 1,
+            "Only one expression can be specified in the select list when the subquery is not introduced with EXISTS.");
     Fragment ret = columns[0].fragment;
     ret.is_constant = false;
     ret.value = FORMAT("(%s)", text);
@@ -225,19 +304,28 @@ static Fragment subquery_fragment(Session *session, const Expr *expr, Scope *sco
     return ret;
 }
 
-Fragment emit_scalar(Session *session, const Expr *expr, Scope *scope) {
+Fragment emit_scalar(Session *session, const Expr *expr, Scope *scope)
+{
     Constant constant;
     if (constant_fold(session, expr, &constant))
         return constant_fragment(session, &constant);
     switch (expr->kind) {
-    case EXPR_COLUMN: return column_fragment(session, expr, scope);
-    case EXPR_SYSTEM: return system_fragment(session, expr);
-    case EXPR_MINUS: return (Fragment){.value = FORMAT("(- %s)", emit_native(session, expr->args[0], scope))};
-    case EXPR_ARITHMETIC: return arithmetic_fragment(session, expr, scope);
-    case EXPR_FUNCTION: return emit_function(session, expr, scope);
-    case EXPR_CASE: return case_fragment(session, expr, scope);
-    case EXPR_CAST: return cast_fragment(session, expr, scope);
-    case EXPR_SUBQUERY: return subquery_fragment(session, expr, scope);
+    case EXPR_COLUMN:
+        return column_fragment(session, expr, scope);
+    case EXPR_SYSTEM:
+        return system_fragment(session, expr);
+    case EXPR_MINUS:
+        return (Fragment){.value = FORMAT("(- %s)", emit_native(session, expr->args[0], scope))};
+    case EXPR_ARITHMETIC:
+        return arithmetic_fragment(session, expr, scope);
+    case EXPR_FUNCTION:
+        return emit_function(session, expr, scope);
+    case EXPR_CASE:
+        return case_fragment(session, expr, scope);
+    case EXPR_CAST:
+        return cast_fragment(session, expr, scope);
+    case EXPR_SUBQUERY:
+        return subquery_fragment(session, expr, scope);
     case EXPR_COLLATE: {
         Fragment inner = emit_scalar(session, expr->args[0], scope);
         if (inner.typed && strcasecmp(expr->text, "database_default"))
@@ -250,13 +338,15 @@ Fragment emit_scalar(Session *session, const Expr *expr, Scope *scope) {
     }
 }
 
-char *emit_native(Session *session, const Expr *expr, Scope *scope) {
+char *emit_native(Session *session, const Expr *expr, Scope *scope)
+{
     Fragment fragment = emit_scalar(session, expr, scope);
     return (char *)fragment_native(session, &fragment);
 }
 
 /* A user column against a constant: the constant takes the column's type and the keys are compared. */
-static char *compare_constant(Session *session, const Fragment *column, const char *operator, const Fragment *other) {
+static char *compare_constant(Session *session, const Fragment *column, const char *operator, const Fragment * other)
+{
     const Constant *constant = &other->constant;
     bool equality = !strcmp(operator, "=") || !strcmp(operator, "<>");
     bool integer = type_is_integer(&column->type) && !type_is_text(&constant->type) &&
@@ -267,9 +357,13 @@ static char *compare_constant(Session *session, const Fragment *column, const ch
         if (type_is_integer(&column->type) && type_is_text(&constant->type))
             number = constant_cast(session, *constant, &widest);
         char *native;
-        if (integer && column->key && type_is_integer(&number.type) && number.data) { /* in range: keep the index usable */
+        if (integer && column->key && type_is_integer(&number.type) &&
+            number.data) { /* in range: keep the index usable */
             int64_t value = constant_integer(session, &number);
-            int64_t limit = column->type.type == TYPE_INT ? INT32_MAX : column->type.type == TYPE_SMALLINT ? INT16_MAX : column->type.type == TYPE_TINYINT ? 255 : 1;
+            int64_t limit = column->type.type == TYPE_INT        ? INT32_MAX
+                            : column->type.type == TYPE_SMALLINT ? INT16_MAX
+                            : column->type.type == TYPE_TINYINT  ? 255
+                                                                 : 1;
             if (value <= limit && value >= (column->type.type <= TYPE_TINYINT ? 0 : -limit - 1)) {
                 Constant cast = constant_cast(session, number, &column->type);
                 return FORMAT("%s %s %s", column->key, operator, constant_key(session, &cast));
@@ -286,17 +380,23 @@ static char *compare_constant(Session *session, const Fragment *column, const ch
     return FORMAT("%s %s %s", column->key, operator, constant_key(session, &cast));
 }
 
-static const char *flipped(const char *operator) {
+static const char *flipped(const char *operator)
+{
     switch (operator[0]) {
-    case '<': return operator[1] == '=' ? ">=" : operator[1] == '>' ? "<>" : ">";
-    case '>': return operator[1] == '=' ? "<=" : "<";
-    default: return operator;
+    case '<':
+        return operator[1] == '=' ? ">=" : operator[1] == '>' ? "<>" : ">";
+    case '>':
+        return operator[1] == '=' ? "<=" : "<";
+    default:
+        return operator;
     }
 }
 
 /* Neither is a user column: a constant text follows the other side's type, as T-SQL's precedence asks. */
-static const char *follow(Session *session, const Fragment *constant, const Fragment *other) {
-    if (constant->is_constant && other->typed && !other->is_constant && type_is_text(&constant->type) && !type_is_text(&other->type)) {
+static const char *follow(Session *session, const Fragment *constant, const Fragment *other)
+{
+    if (constant->is_constant && other->typed && !other->is_constant && type_is_text(&constant->type) &&
+        !type_is_text(&other->type)) {
         Constant cast = constant_cast(session, constant->constant, &other->type);
         char *native;
         if (constant_native(session, &cast, &native))
@@ -307,28 +407,32 @@ static const char *follow(Session *session, const Fragment *constant, const Frag
     return fragment_native(session, constant);
 }
 
-char *emit_compare(Session *session, const Fragment *left, const char *operator, const Fragment *right) {
+char *emit_compare(Session *session, const Fragment *left, const char *operator, const Fragment * right)
+{
     if (!strcmp(operator, "!="))
-        operator = "<>";
+        operator= "<>";
     else if (!strcmp(operator, "!<"))
-        operator = ">=";
+        operator= ">=";
     else if (!strcmp(operator, "!>"))
-        operator = "<=";
+        operator= "<=";
     if (left->user && !left->is_constant && right->is_constant)
         return compare_constant(session, left, operator, right);
     if (right->user && !right->is_constant && left->is_constant)
         return compare_constant(session, right, flipped(operator), left);
-    if (left->user && right->user && left->key && right->key && left->type.type == right->type.type && left->type.scale == right->type.scale)
+    if (left->user && right->user && left->key && right->key && left->type.type == right->type.type &&
+        left->type.scale == right->type.scale)
         return FORMAT("%s %s %s", left->key, operator, right->key);
     return FORMAT("%s %s %s", follow(session, left, right), operator, follow(session, right, left));
 }
 
 /* LIKE: % and _ are PostgreSQL's; [x] stands for x, other classes become a regular expression. */
-static char *like_predicate(Session *session, const Expr *expr, Scope *scope) {
+static char *like_predicate(Session *session, const Expr *expr, Scope *scope)
+{
     Fragment pattern = emit_scalar(session, expr->args[1], scope);
     const char *left = emit_native(session, expr->args[0], scope);
     if (!pattern.is_constant || !pattern.constant.data)
-        return FORMAT("(%s)::text COLLATE \"default\" %sILIKE (%s)::text ESCAPE ''", left, expr->inverted ? "NOT " : "", fragment_native(session, &pattern));
+        return FORMAT("(%s)::text COLLATE \"default\" %sILIKE (%s)::text ESCAPE ''", left, expr->inverted ? "NOT " : "",
+                      fragment_native(session, &pattern));
     const char *text = constant_text(session, &pattern.constant);
     Text regex = {.arena = &session->arena};
     text_add(&regex, "^", 1);
@@ -349,10 +453,12 @@ static char *like_predicate(Session *session, const Expr *expr, Scope *scope) {
         }
     }
     text_add(&regex, "$", 1);
-    return FORMAT("(%s)::text COLLATE \"default\" %s~* %s", left, expr->inverted ? "!" : "", quote_literal(&session->arena, regex.data, regex.length));
+    return FORMAT("(%s)::text COLLATE \"default\" %s~* %s", left, expr->inverted ? "!" : "",
+                  quote_literal(&session->arena, regex.data, regex.length));
 }
 
-static char *in_predicate(Session *session, const Expr *expr, Scope *scope) {
+static char *in_predicate(Session *session, const Expr *expr, Scope *scope)
+{
     Fragment left = emit_scalar(session, expr->args[0], scope);
     const char *not = expr->inverted ? "NOT " : "";
     if (expr->select) {
@@ -363,7 +469,7 @@ static char *in_predicate(Session *session, const Expr *expr, Scope *scope) {
         return FORMAT("%s %sIN (%s)", key ? left.key : fragment_native(session, &left), not, text);
     }
     Text text = {.arena = &session->arena};
-    text_format(&text, "%s(", not);
+    text_format(&text, "%s(", not );
     for (int i = 1; i < expr->arg_count; i++) {
         Fragment right = emit_scalar(session, expr->args[i], scope);
         text_format(&text, "%s%s", i > 1 ? " OR " : "", emit_compare(session, &left, "=", &right));
@@ -372,21 +478,30 @@ static char *in_predicate(Session *session, const Expr *expr, Scope *scope) {
     return text.data;
 }
 
-char *emit_predicate(Session *session, const Expr *expr, Scope *scope) {
+char *emit_predicate(Session *session, const Expr *expr, Scope *scope)
+{
     switch (expr->kind) {
-    case EXPR_AND: return FORMAT("(%s AND %s)", emit_predicate(session, expr->args[0], scope), emit_predicate(session, expr->args[1], scope));
-    case EXPR_OR: return FORMAT("(%s OR %s)", emit_predicate(session, expr->args[0], scope), emit_predicate(session, expr->args[1], scope));
-    case EXPR_NOT: return FORMAT("(NOT %s)", emit_predicate(session, expr->args[0], scope));
+    case EXPR_AND:
+        return FORMAT("(%s AND %s)", emit_predicate(session, expr->args[0], scope),
+                      emit_predicate(session, expr->args[1], scope));
+    case EXPR_OR:
+        return FORMAT("(%s OR %s)", emit_predicate(session, expr->args[0], scope),
+                      emit_predicate(session, expr->args[1], scope));
+    case EXPR_NOT:
+        return FORMAT("(NOT %s)", emit_predicate(session, expr->args[0], scope));
     case EXPR_COMPARE: {
         Fragment left = emit_scalar(session, expr->args[0], scope), right = emit_scalar(session, expr->args[1], scope);
         return FORMAT("(%s)", emit_compare(session, &left, expr->text, &right));
     }
-    case EXPR_IN: return FORMAT("(%s)", in_predicate(session, expr, scope));
-    case EXPR_LIKE: return FORMAT("(%s)", like_predicate(session, expr, scope));
+    case EXPR_IN:
+        return FORMAT("(%s)", in_predicate(session, expr, scope));
+    case EXPR_LIKE:
+        return FORMAT("(%s)", like_predicate(session, expr, scope));
     case EXPR_BETWEEN: {
         Fragment value = emit_scalar(session, expr->args[0], scope);
         Fragment low = emit_scalar(session, expr->args[1], scope), high = emit_scalar(session, expr->args[2], scope);
-        return FORMAT("(%s(%s AND %s))", expr->inverted ? "NOT " : "", emit_compare(session, &value, ">=", &low), emit_compare(session, &value, "<=", &high));
+        return FORMAT("(%s(%s AND %s))", expr->inverted ? "NOT " : "", emit_compare(session, &value, ">=", &low),
+                      emit_compare(session, &value, "<=", &high));
     }
     case EXPR_IS_NULL: {
         Fragment value = emit_scalar(session, expr->args[0], scope);
@@ -399,6 +514,7 @@ char *emit_predicate(Session *session, const Expr *expr, Scope *scope) {
     }
     default:
         session->line = expr->line;
-        session_fail(session, 4145, 1, "An expression of non-boolean type specified in a context where a condition is expected.");
+        session_fail(session, 4145, 1,
+                     "An expression of non-boolean type specified in a context where a condition is expected.");
     }
 }

@@ -1,10 +1,10 @@
 /*
  * emit.h - ASTs into PostgreSQL text.
  *
- * A fragment is an expression in PostgreSQL's words. A *user* fragment yields SQL Server value bytes ([type.h]) and, where
- * the type compares, has a sort-key expression beside it; predicates, joins and ORDER BY use the key. Any other fragment
- * yields a PostgreSQL value; its SQL Server type is known where typed is set, else it follows from the result's type.
- * All functions fail with SQL Server's errors: 207, 208, 209, 4104, 195, 205, 8114 ..
+ * A fragment is an expression in PostgreSQL's words. A *user* fragment yields SQL Server value bytes ([type.h]) and,
+ * where the type compares, has a sort-key expression beside it; predicates, joins and ORDER BY use the key. Any other
+ * fragment yields a PostgreSQL value; its SQL Server type is known where typed is set, else it follows from the
+ * result's type. All functions fail with SQL Server's errors: 207, 208, 209, 4104, 195, 205, 8114 ..
  */
 #ifndef MSSQL_EMIT_H
 #define MSSQL_EMIT_H
@@ -51,23 +51,24 @@ typedef struct OutColumn {
 } OutColumn;
 
 typedef enum OutMode {
-    OUT_TOP,    /* a result set: values, casts left to the reader */
-    OUT_TABLE,  /* a derived table: c1.. and the keys k1.. */
-    OUT_KEY,    /* the key of the only column */
-    OUT_VALUE,  /* the value of the only column */
-    OUT_NATIVE  /* the only column as a PostgreSQL value */
+    OUT_TOP,   /* a result set: values, casts left to the reader */
+    OUT_TABLE, /* a derived table: c1.. and the keys k1.. */
+    OUT_KEY,   /* the key of the only column */
+    OUT_VALUE, /* the value of the only column */
+    OUT_NATIVE /* the only column as a PostgreSQL value */
 } OutMode;
 
-char *emit_select(Session *session, const Select *select, const Scope *outer, OutMode mode, OutColumn **columns, int *count);
+char *emit_select(Session *session, const Select *select, const Scope *outer, OutMode mode, OutColumn **columns,
+                  int *count);
 Fragment emit_scalar(Session *session, const Expr *expr, Scope *scope);
 char *emit_native(Session *session, const Expr *expr, Scope *scope);
 char *emit_predicate(Session *session, const Expr *expr, Scope *scope);
 Fragment emit_function(Session *session, const Expr *expr, Scope *scope);
 /* A fragment's PostgreSQL value. */
 const char *fragment_native(Session *session, const Fragment *fragment);
-char *emit_order(Session *session, const OrderItem *items, int count, Scope *scope, const Select *select, const OutColumn *out,
-                 int out_count);
-char *emit_compare(Session *session, const Fragment *left, const char *operator, const Fragment *right);
+char *emit_order(Session *session, const OrderItem *items, int count, Scope *scope, const Select *select,
+                 const OutColumn *out, int out_count);
+char *emit_compare(Session *session, const Fragment *left, const char *operator, const Fragment * right);
 /* FROM; adds the sources to the scope. */
 char *emit_source(Session *session, const Source *source, Scope *scope);
 /* A scope of one table under the alias t, for UPDATE and DELETE. */

@@ -6,7 +6,8 @@
 
 #define FORMAT(...) arena_format(&session->arena, __VA_ARGS__)
 
-static ScopeSource *add_source(Session *session, Scope *scope, const char *alias, int count) {
+static ScopeSource *add_source(Session *session, Scope *scope, const char *alias, int count)
+{
     ScopeSource *source = arena_alloc(&session->arena, sizeof *source), **last = &scope->sources;
     source->alias = alias;
     source->count = count;
@@ -17,7 +18,8 @@ static ScopeSource *add_source(Session *session, Scope *scope, const char *alias
     return source;
 }
 
-void scope_table(Session *session, Scope *scope, const Table *table, const char *alias, const char *pg_alias) {
+void scope_table(Session *session, Scope *scope, const Table *table, const char *alias, const char *pg_alias)
+{
     ScopeSource *source = add_source(session, scope, alias ? alias : table->name, table->column_count);
     source->schema = alias ? NULL : table->schema;
     for (int i = 0; i < table->column_count; i++) {
@@ -41,7 +43,9 @@ void scope_table(Session *session, Scope *scope, const Table *table, const char 
     }
 }
 
-static void scope_derived(Session *session, Scope *scope, const Source *source, const char *pg_alias, const OutColumn *columns, int count) {
+static void scope_derived(Session *session, Scope *scope, const Source *source, const char *pg_alias,
+                          const OutColumn *columns, int count)
+{
     ScopeSource *to = add_source(session, scope, source->alias, count);
     for (int i = 0; i < count; i++) {
         to->columns[i].name = i < source->column_name_count ? source->column_names[i] : columns[i].name;
@@ -53,7 +57,8 @@ static void scope_derived(Session *session, Scope *scope, const Source *source, 
     }
 }
 
-static char *derived_source(Session *session, const Source *source, const Select *select, Scope *scope, bool lateral) {
+static char *derived_source(Session *session, const Source *source, const Select *select, Scope *scope, bool lateral)
+{
     OutColumn *columns;
     int count;
     const char *pg_alias = FORMAT("t%d", ++session->alias_count);
@@ -62,7 +67,8 @@ static char *derived_source(Session *session, const Source *source, const Select
     return FORMAT("%s(%s) AS %s", lateral ? "LATERAL " : "", text, pg_alias);
 }
 
-static char *values_source(Session *session, const Source *source, Scope *scope) {
+static char *values_source(Session *session, const Source *source, Scope *scope)
+{
     Text text = {.arena = &session->arena};
     const char *pg_alias = FORMAT("t%d", ++session->alias_count);
     OutColumn *columns = arena_alloc(&session->arena, sizeof *columns * (size_t)source->row_width);
@@ -88,34 +94,44 @@ static char *values_source(Session *session, const Source *source, Scope *scope)
 
 /* cdc.fn_cdc_get_all_changes_<instance>(from, to, option): the closed interval of the change table, without end_lsn and
  * command_id; before images only with 'all update old' (sql-docs, "cdc.fn_cdc_get_all_changes_<capture_instance>"). */
-static char *changes_source(Session *session, const Source *source, Scope *scope, const char *instance) {
+static char *changes_source(Session *session, const Source *source, Scope *scope, const char *instance)
+{
     const Expr *call = source->function;
     Name name = {{"cdc", FORMAT("%s_CT", instance)}, 2};
     Table *table = table_find(session, &name);
     if (!table || call->arg_count != 3)
         session_fail(session, 208, 1, "Invalid object name '%s'.", name_text(session, &call->name));
     Constant from, to, option;
-    if (!constant_fold(session, call->args[0], &from) || !constant_fold(session, call->args[1], &to) || !constant_fold(session, call->args[2], &option))
-        session_fail(session, 50000, 1, "The simulator takes only constants and variables as arguments of %s.", call->name.parts[1]);
-    char *min = db_text(session, "SELECT 1 FROM mssql.change_table WHERE object_id = %d AND start_lsn <= %s AND %s <= %s AND %s <= mssql.fn_cdc_get_max_lsn()",
-                        table->object_id, constant_bytes(session, &from), constant_bytes(session, &from), constant_bytes(session, &to),
-                        constant_bytes(session, &to));
+    if (!constant_fold(session, call->args[0], &from) || !constant_fold(session, call->args[1], &to) ||
+        !constant_fold(session, call->args[2], &option))
+        session_fail(session, 50000, 1, "The simulator takes only constants and variables as arguments of %s.",
+                     call->name.parts[1]);
+    char *min = db_text(session,
+                        "SELECT 1 FROM mssql.change_table WHERE object_id = %d AND start_lsn <= %s AND %s <= %s AND %s "
+                        "<= mssql.fn_cdc_get_max_lsn()",
+                        table->object_id, constant_bytes(session, &from), constant_bytes(session, &from),
+                        constant_bytes(session, &to), constant_bytes(session, &to));
     if (!min)
-        session_fail(session, 313, 3, "An insufficient number of arguments were supplied for the procedure or function cdc.fn_cdc_get_all_changes_ ... .");
+        session_fail(session, 313, 3,
+                     "An insufficient number of arguments were supplied for the procedure or function "
+                     "cdc.fn_cdc_get_all_changes_ ... .");
     const char *pg_alias = FORMAT("t%d", ++session->alias_count);
     Scope whole = {.outer = NULL};
     scope_table(session, &whole, table, source->alias, pg_alias);
-    ScopeSource *all = whole.sources, *visible = add_source(session, scope, source->alias ? source->alias : call->name.parts[1], 0);
+    ScopeSource *all = whole.sources,
+                *visible = add_source(session, scope, source->alias ? source->alias : call->name.parts[1], 0);
     visible->columns = arena_alloc(&session->arena, sizeof *visible->columns * (size_t)all->count);
     for (int i = 0; i < all->count; i++)
         if (strcasecmp(all->columns[i].name, "__$end_lsn") && strcasecmp(all->columns[i].name, "__$command_id"))
             visible->columns[visible->count++] = all->columns[i];
     const char *text = constant_text(session, &option);
-    return FORMAT("(SELECT * FROM %s WHERE \"__$start_lsn\" BETWEEN %s AND %s%s) AS %s", table->relation, constant_bytes(session, &from),
-                  constant_bytes(session, &to), text && !strcasecmp(text, "all update old") ? "" : " AND \"__$operation\" <> 3", pg_alias);
+    return FORMAT("(SELECT * FROM %s WHERE \"__$start_lsn\" BETWEEN %s AND %s%s) AS %s", table->relation,
+                  constant_bytes(session, &from), constant_bytes(session, &to),
+                  text && !strcasecmp(text, "all update old") ? "" : " AND \"__$operation\" <> 3", pg_alias);
 }
 
-static char *function_source(Session *session, const Source *source, Scope *scope) {
+static char *function_source(Session *session, const Source *source, Scope *scope)
+{
     const Name *name = &source->function->name;
     const char *last = name->parts[name->count - 1];
     if (!strncasecmp(last, "fn_cdc_get_all_changes_", 23))
@@ -128,13 +144,17 @@ static char *function_source(Session *session, const Source *source, Scope *scop
         }
         const char *pg_alias = FORMAT("t%d", ++session->alias_count);
         scope_derived(session, scope, source, pg_alias, columns, 2);
-        return FORMAT("(SELECT 'database'::text AS c1, x AS c2 FROM unnest(ARRAY['CONNECT', 'SELECT', 'VIEW DATABASE STATE']) x "
-                      "WHERE mssql.is_dbo() OR x = 'CONNECT' OR mssql.allowed(mssql.db(), current_setting('mssql.principal')::int, 0, x)) AS %s", pg_alias);
+        return FORMAT(
+            "(SELECT 'database'::text AS c1, x AS c2 FROM unnest(ARRAY['CONNECT', 'SELECT', 'VIEW DATABASE STATE']) x "
+            "WHERE mssql.is_dbo() OR x = 'CONNECT' OR mssql.allowed(mssql.db(), "
+            "current_setting('mssql.principal')::int, 0, x)) AS %s",
+            pg_alias);
     }
     session_fail(session, 208, 1, "Invalid object name '%s'.", name_text(session, name));
 }
 
-static char *named_source(Session *session, const Source *source, Scope *scope) {
+static char *named_source(Session *session, const Source *source, Scope *scope)
+{
     if (source->name.count == 1)
         for (const Scope *at = scope; at; at = at->outer)
             for (int i = 0; i < at->with_count; i++)
@@ -160,7 +180,8 @@ static char *named_source(Session *session, const Source *source, Scope *scope) 
     return FORMAT("%s AS %s", table->relation, pg_alias);
 }
 
-static char *one_source(Session *session, const Source *source, Scope *scope, bool lateral) {
+static char *one_source(Session *session, const Source *source, Scope *scope, bool lateral)
+{
     if (source->join)
         return FORMAT("(%s)", emit_source(session, source, scope));
     if (source->derived)
@@ -172,9 +193,12 @@ static char *one_source(Session *session, const Source *source, Scope *scope, bo
     return named_source(session, source, scope);
 }
 
-char *emit_source(Session *session, const Source *source, Scope *scope) {
-    static const char *const words[] = {[JOIN_COMMA] = "CROSS JOIN", [JOIN_INNER] = "JOIN", [JOIN_LEFT] = "LEFT JOIN", [JOIN_RIGHT] = "RIGHT JOIN",
-                                        [JOIN_FULL] = "FULL JOIN", [JOIN_CROSS] = "CROSS JOIN", [JOIN_CROSS_APPLY] = "CROSS JOIN", [JOIN_OUTER_APPLY] = "LEFT JOIN"};
+char *emit_source(Session *session, const Source *source, Scope *scope)
+{
+    static const char *const words[] = {
+        [JOIN_COMMA] = "CROSS JOIN",       [JOIN_INNER] = "JOIN",           [JOIN_LEFT] = "LEFT JOIN",
+        [JOIN_RIGHT] = "RIGHT JOIN",       [JOIN_FULL] = "FULL JOIN",       [JOIN_CROSS] = "CROSS JOIN",
+        [JOIN_CROSS_APPLY] = "CROSS JOIN", [JOIN_OUTER_APPLY] = "LEFT JOIN"};
     if (!source->join)
         return one_source(session, source, scope, false);
     bool apply = source->join == JOIN_CROSS_APPLY || source->join == JOIN_OUTER_APPLY;
@@ -185,12 +209,15 @@ char *emit_source(Session *session, const Source *source, Scope *scope) {
     return FORMAT("%s %s %s%s", left, words[source->join], right, source->join == JOIN_OUTER_APPLY ? " ON true" : "");
 }
 
-static bool top_cast(const Expr *expr, const Fragment *inner) {
-    return expr->kind == EXPR_CAST && inner->user && !inner->is_constant && (expr->arg_count == 1 || !type_is_binary(&inner->type));
+static bool top_cast(const Expr *expr, const Fragment *inner)
+{
+    return expr->kind == EXPR_CAST && inner->user && !inner->is_constant &&
+           (expr->arg_count == 1 || !type_is_binary(&inner->type));
 }
 
 /* One item of the select list; at the top a CAST of a user column is left to value_cast of type.h. */
-static void add_item(Session *session, const SelectItem *item, Scope *scope, OutMode mode, OutColumn *to) {
+static void add_item(Session *session, const SelectItem *item, Scope *scope, OutMode mode, OutColumn *to)
+{
     const Expr *expr = item->expr;
     memset(to, 0, sizeof *to);
     to->nullable = true;
@@ -205,7 +232,9 @@ static void add_item(Session *session, const SelectItem *item, Scope *scope, Out
     }
     if (!to->cast)
         to->fragment = emit_scalar(session, expr, scope);
-    const char *name = item->alias ? item->alias : expr->kind == EXPR_COLUMN ? expr->name.parts[expr->name.count - 1] : "";
+    const char *name = item->alias                 ? item->alias
+                       : expr->kind == EXPR_COLUMN ? expr->name.parts[expr->name.count - 1]
+                                                   : "";
     for (const ScopeSource *source = scope->sources; source && expr->kind == EXPR_COLUMN; source = source->next)
         for (int i = 0; i < source->count; i++)
             if (!strcasecmp(source->columns[i].name, expr->name.parts[expr->name.count - 1])) {
@@ -217,14 +246,16 @@ static void add_item(Session *session, const SelectItem *item, Scope *scope, Out
     strncpy(to->name, name, sizeof to->name - 1);
 }
 
-static int star_count(const Scope *scope) {
+static int star_count(const Scope *scope)
+{
     int count = 0;
     for (const ScopeSource *source = scope->sources; source; source = source->next)
         count += source->count;
     return count;
 }
 
-static int add_star(Session *session, const Expr *star, Scope *scope, OutColumn *to) {
+static int add_star(Session *session, const Expr *star, Scope *scope, OutColumn *to)
+{
     int count = 0;
     for (const ScopeSource *source = scope->sources; source; source = source->next) {
         if (star->name.count && (!source->alias || strcasecmp(source->alias, star->name.parts[star->name.count - 1])))
@@ -243,12 +274,14 @@ static int add_star(Session *session, const Expr *star, Scope *scope, OutColumn 
         }
     }
     if (!count)
-        session_fail(session, 107, 1, "The column prefix '%s' does not match with a table name or alias name used in the query.",
+        session_fail(session, 107, 1,
+                     "The column prefix '%s' does not match with a table name or alias name used in the query.",
                      star->name.count ? star->name.parts[0] : "*");
     return count;
 }
 
-static OutColumn *select_items(Session *session, const Select *select, Scope *scope, OutMode mode, int *count) {
+static OutColumn *select_items(Session *session, const Select *select, Scope *scope, OutMode mode, int *count)
+{
     int capacity = select->item_count, stars = star_count(scope);
     for (int i = 0; i < select->item_count; i++)
         if (select->items[i].expr->kind == EXPR_STAR)
@@ -264,7 +297,9 @@ static OutColumn *select_items(Session *session, const Select *select, Scope *sc
     return columns;
 }
 
-char *emit_order(Session *session, const OrderItem *items, int count, Scope *scope, const Select *select, const OutColumn *out, int out_count) {
+char *emit_order(Session *session, const OrderItem *items, int count, Scope *scope, const Select *select,
+                 const OutColumn *out, int out_count)
+{
     Text text = {.arena = &session->arena};
     for (int i = 0; i < count; i++) {
         const Expr *expr = items[i].expr;
@@ -274,7 +309,10 @@ char *emit_order(Session *session, const OrderItem *items, int count, Scope *sco
             for (size_t c = 0; c < expr->length; c++)
                 ordinal = ordinal * 10 + expr->text[c] - '0';
             if (ordinal < 1 || ordinal > out_count)
-                session_fail(session, 108, 1, "The ORDER BY position number %d is out of range of the number of items in the select list.", (int)ordinal);
+                session_fail(
+                    session, 108, 1,
+                    "The ORDER BY position number %d is out of range of the number of items in the select list.",
+                    (int)ordinal);
             fragment = out[ordinal - 1].fragment;
         } else if (expr->kind == EXPR_COLUMN && expr->name.count == 1 && select) {
             for (int c = 0; c < out_count; c++)
@@ -285,22 +323,37 @@ char *emit_order(Session *session, const OrderItem *items, int count, Scope *sco
         }
         if (!fragment.value)
             fragment = emit_scalar(session, expr, scope);
-        bool constant = fragment.is_constant || (expr->kind == EXPR_SUBQUERY && !strcmp(fragment.value, "(SELECT NULL)"));
-        text_format(&text, "%s%s %s", i ? ", " : "", constant ? "NULL::int" : fragment.user && fragment.key ? fragment.key : fragment.value,
-                    fragment.not_null ? (items[i].descending ? "DESC" : "ASC") : items[i].descending ? "DESC NULLS LAST" : "ASC NULLS FIRST");
+        bool constant =
+            fragment.is_constant || (expr->kind == EXPR_SUBQUERY && !strcmp(fragment.value, "(SELECT NULL)"));
+        text_format(&text, "%s%s %s", i ? ", " : "",
+                    constant                        ? "NULL::int"
+                    : fragment.user && fragment.key ? fragment.key
+                                                    : fragment.value,
+                    fragment.not_null     ? (items[i].descending ? "DESC" : "ASC")
+                    : items[i].descending ? "DESC NULLS LAST"
+                                          : "ASC NULLS FIRST");
     }
     return text.data;
 }
 
-static void append_items(Session *session, Text *text, const OutColumn *columns, int count, OutMode mode) {
+static void append_items(Session *session, Text *text, const OutColumn *columns, int count, OutMode mode)
+{
     for (int i = 0; i < count; i++) {
         const Fragment *fragment = &columns[i].fragment;
         const char *comma = i ? ", " : "";
         switch (mode) {
-        case OUT_TOP: text_format(text, "%s%s", comma, fragment->value); break;
-        case OUT_VALUE: text_format(text, "%s%s", comma, fragment->value); break;
-        case OUT_KEY: text_format(text, "%s%s", comma, fragment->user && fragment->key ? fragment->key : fragment->value); break;
-        case OUT_NATIVE: text_format(text, "%s%s", comma, fragment_native(session, fragment)); break;
+        case OUT_TOP:
+            text_format(text, "%s%s", comma, fragment->value);
+            break;
+        case OUT_VALUE:
+            text_format(text, "%s%s", comma, fragment->value);
+            break;
+        case OUT_KEY:
+            text_format(text, "%s%s", comma, fragment->user && fragment->key ? fragment->key : fragment->value);
+            break;
+        case OUT_NATIVE:
+            text_format(text, "%s%s", comma, fragment_native(session, fragment));
+            break;
         case OUT_TABLE:
             text_format(text, "%s%s AS c%d", comma, fragment->value, i + 1);
             if (fragment->key)
@@ -311,9 +364,12 @@ static void append_items(Session *session, Text *text, const OutColumn *columns,
 }
 
 /* The branch's items must be what the first branch's are: user values or PostgreSQL values. */
-static void match_items(Session *session, OutColumn *columns, int count, const OutColumn *expected, int expected_count) {
+static void match_items(Session *session, OutColumn *columns, int count, const OutColumn *expected, int expected_count)
+{
     if (count != expected_count)
-        session_fail(session, 205, 1, "All queries combined using a UNION, INTERSECT or EXCEPT operator must have an equal number of expressions in their target lists.");
+        session_fail(session, 205, 1,
+                     "All queries combined using a UNION, INTERSECT or EXCEPT operator must have an equal number of "
+                     "expressions in their target lists.");
     for (int i = 0; i < count; i++) {
         Fragment *fragment = &columns[i].fragment;
         const Fragment *wanted = &expected[i].fragment;
@@ -332,13 +388,16 @@ static void match_items(Session *session, OutColumn *columns, int count, const O
     }
 }
 
-static char *limit_text(Session *session, const Select *select) {
+static char *limit_text(Session *session, const Select *select)
+{
     Constant constant;
     Text text = {.arena = &session->arena};
     text_add(&text, "", 0);
     if (select->top) {
         if (!constant_fold(session, select->top, &constant) || !constant.data)
-            session_fail(session, 1060, 1, "The number of rows provided for a TOP or FETCH clauses row count parameter must be an integer.");
+            session_fail(
+                session, 1060, 1,
+                "The number of rows provided for a TOP or FETCH clauses row count parameter must be an integer.");
         text_format(&text, " LIMIT %lld", (long long)constant_integer(session, &constant));
     }
     if (select->fetch && constant_fold(session, select->fetch, &constant))
@@ -348,8 +407,9 @@ static char *limit_text(Session *session, const Select *select) {
     return text.data;
 }
 
-static char *emit_block(Session *session, const Select *select, const Scope *outer, OutMode mode, const OutColumn *expected, int expected_count,
-                        OutColumn **columns, int *count) {
+static char *emit_block(Session *session, const Select *select, const Scope *outer, OutMode mode,
+                        const OutColumn *expected, int expected_count, OutColumn **columns, int *count)
+{
     Scope *scope = arena_alloc(&session->arena, sizeof *scope);
     scope->outer = outer;
     scope->with = select->with;
@@ -381,16 +441,18 @@ static char *emit_block(Session *session, const Select *select, const Scope *out
     else if (aggregate && plain && !select->group_count)
         text_format(&text, " HAVING true"); /* one row, though MIN or MAX became a subquery */
     if (select->order_count)
-        text_format(&text, " ORDER BY %s", emit_order(session, select->order, select->order_count, scope, select, *columns, *count));
+        text_format(&text, " ORDER BY %s",
+                    emit_order(session, select->order, select->order_count, scope, select, *columns, *count));
     text_format(&text, "%s", limit_text(session, select));
     return text.data;
 }
 
-static char *emit_any(Session *session, const Select *select, const Scope *outer, OutMode mode, const OutColumn *expected, int expected_count,
-                      OutColumn **columns, int *count);
+static char *emit_any(Session *session, const Select *select, const Scope *outer, OutMode mode,
+                      const OutColumn *expected, int expected_count, OutColumn **columns, int *count);
 
-static char *emit_set(Session *session, const Select *select, const Scope *outer, OutMode mode, const OutColumn *expected, int expected_count,
-                      OutColumn **columns, int *count) {
+static char *emit_set(Session *session, const Select *select, const Scope *outer, OutMode mode,
+                      const OutColumn *expected, int expected_count, OutColumn **columns, int *count)
+{
     OutColumn *right_columns;
     int right_count;
     if (select->with_count) {
@@ -411,15 +473,19 @@ static char *emit_set(Session *session, const Select *select, const Scope *outer
             if (!strcasecmp((*columns)[c].name, expr->name.parts[expr->name.count - 1]))
                 ordinal = c + 1;
         if (ordinal < 1 || ordinal > *count)
-            session_fail(session, 104, 1, "ORDER BY items must appear in the select list if the statement contains a UNION, INTERSECT or EXCEPT operator.");
-        text_format(&text, "%s%d %s", i ? ", " : " ORDER BY ", ordinal, select->order[i].descending ? "DESC NULLS LAST" : "ASC NULLS FIRST");
+            session_fail(session, 104, 1,
+                         "ORDER BY items must appear in the select list if the statement contains a UNION, INTERSECT "
+                         "or EXCEPT operator.");
+        text_format(&text, "%s%d %s", i ? ", " : " ORDER BY ", ordinal,
+                    select->order[i].descending ? "DESC NULLS LAST" : "ASC NULLS FIRST");
     }
     text_format(&text, "%s", limit_text(session, select));
     return text.data;
 }
 
-static char *emit_any(Session *session, const Select *select, const Scope *outer, OutMode mode, const OutColumn *expected, int expected_count,
-                      OutColumn **columns, int *count) {
+static char *emit_any(Session *session, const Select *select, const Scope *outer, OutMode mode,
+                      const OutColumn *expected, int expected_count, OutColumn **columns, int *count)
+{
     if (select->set_operator) {
         char *text = emit_set(session, select, outer, mode, expected, expected_count, columns, count);
         return select->order_count ? FORMAT("(%s)", text) : text;
@@ -428,7 +494,9 @@ static char *emit_any(Session *session, const Select *select, const Scope *outer
     return select->order_count || select->top ? FORMAT("(%s)", text) : text;
 }
 
-char *emit_select(Session *session, const Select *select, const Scope *outer, OutMode mode, OutColumn **columns, int *count) {
+char *emit_select(Session *session, const Select *select, const Scope *outer, OutMode mode, OutColumn **columns,
+                  int *count)
+{
     if (select->set_operator)
         return emit_set(session, select, outer, mode, NULL, 0, columns, count);
     return emit_block(session, select, outer, mode, NULL, 0, columns, count);

@@ -12,9 +12,9 @@ enum { INSERT_ROWS_MAX = 1000 }; /* "Table Value Constructor": more is error 107
 typedef struct Insert {
     Session *session;
     Table *table;
-    int *targets;        /* table column of each listed one */
+    int *targets; /* table column of each listed one */
     int target_count;
-    Constant *row;       /* by table column */
+    Constant *row; /* by table column */
     bool *given;
     Constant *defaults;
     bool *default_known;
@@ -23,22 +23,25 @@ typedef struct Insert {
     int rows;
 } Insert;
 
-static void copy_field(Bytes *copy, const uint8_t *data, size_t length) {
+static void copy_field(Bytes *copy, const uint8_t *data, size_t length)
+{
     uint32_t size = htobe32(data ? (uint32_t)length : UINT32_MAX);
     bytes_append(copy, &size, 4);
     if (data && length)
         bytes_append(copy, data, length);
 }
 
-static const char *column_default(const Column *column) {
+static const char *column_default(const Column *column)
+{
     return column->default_text;
 }
 
 /* A literal default is worked out once a statement; NEWID() and the like once a row. */
-static Constant default_value(Insert *insert, int index) {
+static Constant default_value(Insert *insert, int index)
+{
     Session *session = insert->session;
     const Column *column = &insert->table->columns[index];
-    extern Expr *parse_definition(Session *session, const char *text);
+    extern Expr *parse_definition(Session * session, const char *text);
     if (insert->default_known[index])
         return insert->defaults[index];
     Expr *expr = parse_definition(session, column_default(column));
@@ -54,14 +57,16 @@ static Constant default_value(Insert *insert, int index) {
     return constant;
 }
 
-static void fill_column(Insert *insert, int index) {
+static void fill_column(Insert *insert, int index)
+{
     Session *session = insert->session;
     Table *table = insert->table;
     const Column *column = &table->columns[index];
     if (!insert->given[index]) {
         insert->row[index] = (Constant){.type = column->type};
         if (column->identity) {
-            session->last_identity = db_number(session, "SELECT nextval('db%d.identity_%d')", table->db_id, table->object_id);
+            session->last_identity =
+                db_number(session, "SELECT nextval('db%d.identity_%d')", table->db_id, table->object_id);
             char *text = arena_format(&session->arena, "%lld", (long long)session->last_identity);
             Expr literal = {.kind = EXPR_NSTRING, .text = text, .length = strlen(text)};
             insert->row[index] = constant_for_column(session, &literal, &column->type);
@@ -74,11 +79,14 @@ static void fill_column(Insert *insert, int index) {
         }
     }
     if (!insert->row[index].data && !column->nullable)
-        session_fail(session, 515, 2, "Cannot insert the value NULL into column '%s', table '%s.%s.%s'; column does not allow nulls. INSERT fails.",
+        session_fail(session, 515, 2,
+                     "Cannot insert the value NULL into column '%s', table '%s.%s.%s'; column does not allow nulls. "
+                     "INSERT fails.",
                      column->name, table->database, table->schema, table->name);
 }
 
-static void add_row(Insert *insert) {
+static void add_row(Insert *insert)
+{
     Session *session = insert->session;
     Table *table = insert->table;
     uint16_t fields = 0;
@@ -99,12 +107,17 @@ static void add_row(Insert *insert) {
         bytes_clear(&session->scratch_key);
         if (value->data)
             value_sort_key(&value->type, value->data, value->length, &session->scratch_key);
-        copy_field(insert->copy, !value->data ? NULL : session->scratch_key.data ? session->scratch_key.data : (const uint8_t *)"", session->scratch_key.length);
+        copy_field(insert->copy,
+                   !value->data                ? NULL
+                   : session->scratch_key.data ? session->scratch_key.data
+                                               : (const uint8_t *)"",
+                   session->scratch_key.length);
     }
     insert->rows++;
 }
 
-static void copy_run(Insert *insert) {
+static void copy_run(Insert *insert)
+{
     Session *session = insert->session;
     Table *table = insert->table;
     static const uint8_t header[] = "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0";
@@ -123,7 +136,8 @@ static void copy_run(Insert *insert) {
     db_run(session, sql.data);
     uint16_t end = 0xffff;
     bytes_append(insert->copy, &end, 2);
-    if (PQputCopyData(session->pg, (const char *)header, 19) != 1 || PQputCopyData(session->pg, (const char *)insert->copy->data, (int)insert->copy->length) != 1)
+    if (PQputCopyData(session->pg, (const char *)header, 19) != 1 ||
+        PQputCopyData(session->pg, (const char *)insert->copy->data, (int)insert->copy->length) != 1)
         session_fail(session, 50000, 1, "COPY: %s", PQerrorMessage(session->pg));
     PQputCopyEnd(session->pg, NULL);
     PGresult *result = PQgetResult(session->pg), *last;
@@ -134,7 +148,8 @@ static void copy_run(Insert *insert) {
     PQclear(result);
 }
 
-static void parse_targets(Parser *parser, Insert *insert) {
+static void parse_targets(Parser *parser, Insert *insert)
+{
     Session *session = parser->session;
     Table *table = insert->table;
     insert->targets = arena_alloc(&session->arena, sizeof *insert->targets * (size_t)(table->column_count + 1));
@@ -147,7 +162,10 @@ static void parse_targets(Parser *parser, Insert *insert) {
             if (index < 0)
                 session_fail(session, 207, 1, "Invalid column name '%s'.", name);
             if (insert->target_count == table->column_count)
-                session_fail(session, 264, 1, "The column name '%s' is specified more than once in the SET clause or column list of an INSERT.", name);
+                session_fail(
+                    session, 264, 1,
+                    "The column name '%s' is specified more than once in the SET clause or column list of an INSERT.",
+                    name);
             insert->targets[insert->target_count++] = index;
         } while (parser_take(parser, ","));
         parser_expect(parser, ")");
@@ -161,25 +179,39 @@ static void parse_targets(Parser *parser, Insert *insert) {
         const Column *column = &table->columns[insert->targets[i]];
         insert->given[insert->targets[i]] = true;
         if (column->identity && session->identity_insert != table->object_id)
-            session_fail(session, 544, 1, "Cannot insert explicit value for identity column in table '%s' when IDENTITY_INSERT is set to OFF.", table->name);
+            session_fail(
+                session, 544, 1,
+                "Cannot insert explicit value for identity column in table '%s' when IDENTITY_INSERT is set to OFF.",
+                table->name);
         if (column->computed)
-            session_fail(session, 271, 1, "The column \"%s\" cannot be modified because it is either a computed column or is the result of a UNION operator.", column->name);
+            session_fail(session, 271, 1,
+                         "The column \"%s\" cannot be modified because it is either a computed column or is the result "
+                         "of a UNION operator.",
+                         column->name);
         if (column->type.type == TYPE_ROWVERSION)
-            session_fail(session, 273, 1, "Cannot insert an explicit value into a timestamp column. Use INSERT with a column list to exclude the timestamp column, or insert a DEFAULT into the timestamp column.");
+            session_fail(session, 273, 1,
+                         "Cannot insert an explicit value into a timestamp column. Use INSERT with a column list to "
+                         "exclude the timestamp column, or insert a DEFAULT into the timestamp column.");
     }
 }
 
-static Expr *literal_token(Parser *parser, Expr *place) {
+static Expr *literal_token(Parser *parser, Expr *place)
+{
     const Token *token = parser->tokens + parser->at, *next = token + 1;
-    static const ExprKind kinds[] = {[TOKEN_STRING] = EXPR_STRING, [TOKEN_NSTRING] = EXPR_NSTRING, [TOKEN_NUMBER] = EXPR_NUMBER, [TOKEN_HEX] = EXPR_HEX};
-    if (token->kind < TOKEN_STRING || token->kind > TOKEN_HEX || next->kind != TOKEN_OPERATOR || (next->text[0] != ',' && next->text[0] != ')'))
+    static const ExprKind kinds[] = {[TOKEN_STRING] = EXPR_STRING,
+                                     [TOKEN_NSTRING] = EXPR_NSTRING,
+                                     [TOKEN_NUMBER] = EXPR_NUMBER,
+                                     [TOKEN_HEX] = EXPR_HEX};
+    if (token->kind < TOKEN_STRING || token->kind > TOKEN_HEX || next->kind != TOKEN_OPERATOR ||
+        (next->text[0] != ',' && next->text[0] != ')'))
         return NULL;
     *place = (Expr){.kind = kinds[token->kind], .text = token->text, .length = token->length, .line = token->line};
     parser->at++;
     return place;
 }
 
-static void parse_value(Parser *parser, Insert *insert, int index) {
+static void parse_value(Parser *parser, Insert *insert, int index)
+{
     Session *session = insert->session;
     const Column *column = &insert->table->columns[index];
     Expr place, *expr = literal_token(parser, &place);
@@ -195,7 +227,8 @@ static void parse_value(Parser *parser, Insert *insert, int index) {
             place.length++;
             if (type_is_text(&column->type))
                 place.kind = EXPR_NSTRING;
-            else if (type_is_integer(&column->type) && (memchr(place.text, '.', place.length) || memchr(place.text, 'e', place.length)))
+            else if (type_is_integer(&column->type) &&
+                     (memchr(place.text, '.', place.length) || memchr(place.text, 'e', place.length)))
                 place = *expr;
             expr = &place;
         }
@@ -206,33 +239,45 @@ static void parse_value(Parser *parser, Insert *insert, int index) {
     insert->row[index] = constant;
 }
 
-static void parse_rows(Parser *parser, Insert *insert) {
+static void parse_rows(Parser *parser, Insert *insert)
+{
     Session *session = insert->session;
     do {
         session->line = parser_peek(parser, 0)->line;
         parser_expect(parser, "(");
         if (insert->rows == INSERT_ROWS_MAX)
-            session_fail(session, 10738, 1, "The number of row value expressions in the INSERT statement exceeds the maximum allowed number of 1000 row values.");
+            session_fail(session, 10738, 1,
+                         "The number of row value expressions in the INSERT statement exceeds the maximum allowed "
+                         "number of 1000 row values.");
         for (int i = 0; i < insert->target_count; i++) {
             if (i && !parser_take(parser, ","))
-                session_fail(session, 109, 1, "There are more columns in the INSERT statement than values specified in the VALUES clause. The number of values in the VALUES clause must match the number of columns specified in the INSERT statement.");
+                session_fail(session, 109, 1,
+                             "There are more columns in the INSERT statement than values specified in the VALUES "
+                             "clause. The number of values in the VALUES clause must match the number of columns "
+                             "specified in the INSERT statement.");
             parse_value(parser, insert, insert->targets[i]);
         }
         if (parser_at(parser, ","))
-            session_fail(session, 110, 1, "There are fewer columns in the INSERT statement than values specified in the VALUES clause. The number of values in the VALUES clause must match the number of columns specified in the INSERT statement.");
+            session_fail(session, 110, 1,
+                         "There are fewer columns in the INSERT statement than values specified in the VALUES clause. "
+                         "The number of values in the VALUES clause must match the number of columns specified in the "
+                         "INSERT statement.");
         parser_expect(parser, ")");
         add_row(insert);
     } while (parser_take(parser, ","));
 }
 
 /* INSERT .. SELECT: PostgreSQL gives the rows, this side makes values and keys of them. */
-static void insert_select(Parser *parser, Insert *insert) {
+static void insert_select(Parser *parser, Insert *insert)
+{
     Session *session = insert->session;
     OutColumn *columns;
     int count;
     char *sql = emit_select(session, parser_select(parser), NULL, OUT_VALUE, &columns, &count);
     if (count != insert->target_count)
-        session_fail(session, count < insert->target_count ? 120 : 121, 1, "The select list for the INSERT statement contains %s items than the insert list. The number of SELECT values must match the number of INSERT columns.",
+        session_fail(session, count < insert->target_count ? 120 : 121, 1,
+                     "The select list for the INSERT statement contains %s items than the insert list. The number of "
+                     "SELECT values must match the number of INSERT columns.",
                      count < insert->target_count ? "fewer" : "more");
     db_release(session);
     PGresult *result = PQexecParams(session->pg, sql, 0, NULL, NULL, NULL, NULL, 1);
@@ -240,25 +285,29 @@ static void insert_select(Parser *parser, Insert *insert) {
         db_fail(session, result);
     for (int row = 0; row < PQntuples(result); row++) {
         for (int i = 0; i < count; i++) {
-            Constant value = {.type = columns[i].fragment.typed ? columns[i].fragment.type : native_type_of(PQftype(result, i))};
+            Constant value = {.type = columns[i].fragment.typed ? columns[i].fragment.type
+                                                                : native_type_of(PQftype(result, i))};
             if (!PQgetisnull(result, row, i)) {
                 Bytes bytes = {0};
                 if (columns[i].fragment.user)
                     bytes_append(&bytes, PQgetvalue(result, row, i), (size_t)PQgetlength(result, row, i));
                 else
-                    native_encode(session, PQftype(result, i), PQgetvalue(result, row, i), PQgetlength(result, row, i), &value.type, &bytes);
+                    native_encode(session, PQftype(result, i), PQgetvalue(result, row, i), PQgetlength(result, row, i),
+                                  &value.type, &bytes);
                 value.length = bytes.length;
                 value.data = (const uint8_t *)arena_copy(&session->arena, (const char *)bytes.data, bytes.length);
                 bytes_free(&bytes);
             }
-            insert->row[insert->targets[i]] = constant_cast(session, value, &insert->table->columns[insert->targets[i]].type);
+            insert->row[insert->targets[i]] =
+                constant_cast(session, value, &insert->table->columns[insert->targets[i]].type);
         }
         add_row(insert);
     }
     PQclear(result);
 }
 
-void statement_insert(Parser *parser) {
+void statement_insert(Parser *parser)
+{
     Session *session = parser->session;
     parser_take(parser, "into");
     Name name = parser_name(parser);

@@ -14,7 +14,8 @@ typedef struct Lexer {
     SqlError *error;
 } Lexer;
 
-static int lexer_fail(Lexer *lexer, int number, const char *text) {
+static int lexer_fail(Lexer *lexer, int number, const char *text)
+{
     lexer->error->number = number;
     lexer->error->severity = 15;
     lexer->error->state = 1;
@@ -22,7 +23,8 @@ static int lexer_fail(Lexer *lexer, int number, const char *text) {
     return -1;
 }
 
-static void push(Lexer *lexer, TokenKind kind, const char *start, const char *text, size_t length) {
+static void push(Lexer *lexer, TokenKind kind, const char *start, const char *text, size_t length)
+{
     if (lexer->count == lexer->capacity) {
         int capacity = lexer->capacity ? lexer->capacity * 2 : 64;
         Token *tokens = arena_alloc(lexer->arena, sizeof *tokens * (size_t)capacity);
@@ -35,7 +37,8 @@ static void push(Lexer *lexer, TokenKind kind, const char *start, const char *te
 }
 
 /* Blanks and comments. Block comments nest in T-SQL. */
-static int skip_blanks(Lexer *lexer) {
+static int skip_blanks(Lexer *lexer)
+{
     for (;;) {
         const char *at = lexer->at;
         if (*at == '\n') {
@@ -68,7 +71,8 @@ static int skip_blanks(Lexer *lexer) {
 }
 
 /* Reads to the closing mark; a doubled mark stands for itself. */
-static int quoted(Lexer *lexer, TokenKind kind, const char *start, const char *body, char mark) {
+static int quoted(Lexer *lexer, TokenKind kind, const char *start, const char *body, char mark)
+{
     const char *at = body;
     bool doubled = false;
     for (;; at++) {
@@ -104,11 +108,13 @@ static int quoted(Lexer *lexer, TokenKind kind, const char *start, const char *b
     return 0;
 }
 
-static bool name_char(char c) {
+static bool name_char(char c)
+{
     return isalnum((unsigned char)c) || c == '_' || c == '@' || c == '#' || c == '$' || (unsigned char)c >= 0x80;
 }
 
-static void number(Lexer *lexer) {
+static void number(Lexer *lexer)
+{
     const char *start = lexer->at, *at = start;
     if (at[0] == '0' && (at[1] == 'x' || at[1] == 'X')) {
         for (at += 2; isxdigit((unsigned char)*at); at++)
@@ -130,7 +136,8 @@ static void number(Lexer *lexer) {
     lexer->at = at;
 }
 
-static void word(Lexer *lexer) {
+static void word(Lexer *lexer)
+{
     const char *start = lexer->at, *at = start;
     while (name_char(*at))
         at++;
@@ -140,7 +147,8 @@ static void word(Lexer *lexer) {
     lexer->at = at;
 }
 
-static int operator_token(Lexer *lexer) {
+static int operator_token(Lexer *lexer)
+{
     static const char *const pairs[] = {"<=", ">=", "<>", "!=", "!<", "!>", "::", "+=", "-=", "*=", "/="};
     const char *at = lexer->at;
     size_t length = 1;
@@ -157,7 +165,8 @@ static int operator_token(Lexer *lexer) {
     return 0;
 }
 
-static int next_token(Lexer *lexer) {
+static int next_token(Lexer *lexer)
+{
     const char *at = lexer->at;
     if (at[0] == '\'')
         return quoted(lexer, TOKEN_STRING, at, at + 1, '\'');
@@ -174,7 +183,8 @@ static int next_token(Lexer *lexer) {
     return operator_token(lexer);
 }
 
-int lexer_run(Arena *arena, const char *sql, Token **ret, int *count, SqlError *error) {
+int lexer_run(Arena *arena, const char *sql, Token **ret, int *count, SqlError *error)
+{
     Lexer lexer = {.arena = arena, .at = sql, .line = 1, .error = error};
     for (;;) {
         if (skip_blanks(&lexer))
@@ -190,6 +200,7 @@ int lexer_run(Arena *arena, const char *sql, Token **ret, int *count, SqlError *
     return 0;
 }
 
-bool token_is(const Token *token, const char *text) {
+bool token_is(const Token *token, const char *text)
+{
     return (token->kind == TOKEN_WORD || token->kind == TOKEN_OPERATOR) && !strcasecmp(token->text, text);
 }

@@ -5,19 +5,28 @@
 #include <string.h>
 #include <strings.h>
 
-/* The words that end an alias-free place; a subset of the reserved keywords of T-SQL ("Reserved Keywords", sql-docs). */
+/* The words that end an alias-free place; a subset of the reserved keywords of T-SQL ("Reserved Keywords", sql-docs).
+ */
 static const char *const reserved[] = {
-    "add", "all", "alter", "and", "as", "asc", "begin", "between", "break", "by", "case", "check", "close", "collate", "column",
-    "commit", "constraint", "continue", "convert", "create", "cross", "cursor", "database", "declare", "default", "delete",
-    "deny", "desc", "distinct", "drop", "else", "end", "escape", "except", "exec", "execute", "exists", "fetch", "for", "foreign",
-    "from", "full", "function", "go", "goto", "grant", "group", "having", "identity_insert", "if", "in", "index", "inner",
-    "insert", "intersect", "into", "is", "join", "key", "left", "like", "merge", "not", "null", "of", "off", "on", "open",
-    "option", "or", "order", "outer", "over", "percent", "primary", "print", "procedure", "raiserror", "references", "return",
-    "revoke", "right", "rollback", "rule", "save", "schema", "select", "set", "table", "then", "to", "top", "tran",
-    "transaction", "trigger", "truncate", "union", "unique", "update", "use", "user", "values", "view", "waitfor", "when",
-    "where", "while", "with"};
+    "add",       "all",        "alter",       "and",      "as",       "asc",       "begin",
+    "between",   "break",      "by",          "case",     "check",    "close",     "collate",
+    "column",    "commit",     "constraint",  "continue", "convert",  "create",    "cross",
+    "cursor",    "database",   "declare",     "default",  "delete",   "deny",      "desc",
+    "distinct",  "drop",       "else",        "end",      "escape",   "except",    "exec",
+    "execute",   "exists",     "fetch",       "for",      "foreign",  "from",      "full",
+    "function",  "go",         "goto",        "grant",    "group",    "having",    "identity_insert",
+    "if",        "in",         "index",       "inner",    "insert",   "intersect", "into",
+    "is",        "join",       "key",         "left",     "like",     "merge",     "not",
+    "null",      "of",         "off",         "on",       "open",     "option",    "or",
+    "order",     "outer",      "over",        "percent",  "primary",  "print",     "procedure",
+    "raiserror", "references", "return",      "revoke",   "right",    "rollback",  "rule",
+    "save",      "schema",     "select",      "set",      "table",    "then",      "to",
+    "top",       "tran",       "transaction", "trigger",  "truncate", "union",     "unique",
+    "update",    "use",        "user",        "values",   "view",     "waitfor",   "when",
+    "where",     "while",      "with"};
 
-bool parser_reserved(const Token *token) {
+bool parser_reserved(const Token *token)
+{
     if (token->kind != TOKEN_WORD)
         return false;
     for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
@@ -26,45 +35,52 @@ bool parser_reserved(const Token *token) {
     return false;
 }
 
-void parser_fail(Parser *parser) {
+void parser_fail(Parser *parser)
+{
     const Token *token = parser->tokens + parser->at;
     parser->session->line = token->line;
     if (token->kind == TOKEN_END && parser->at > 0)
         token--;
     if (parser_reserved(token))
         session_fail(parser->session, 156, 1, "Incorrect syntax near the keyword '%.100s'.", token->text);
-    session_fail(parser->session, 102, 1, "Incorrect syntax near '%.*s'.", (int)(token->length < 100 ? token->length : 100),
-                 token->text);
+    session_fail(parser->session, 102, 1, "Incorrect syntax near '%.*s'.",
+                 (int)(token->length < 100 ? token->length : 100), token->text);
 }
 
-const Token *parser_peek(const Parser *parser, int ahead) {
+const Token *parser_peek(const Parser *parser, int ahead)
+{
     const Token *token = parser->tokens + parser->at;
     while (ahead-- > 0 && token->kind != TOKEN_END)
         token++;
     return token;
 }
 
-bool parser_at(const Parser *parser, const char *word) {
+bool parser_at(const Parser *parser, const char *word)
+{
     return token_is(parser->tokens + parser->at, word);
 }
 
-bool parser_at2(const Parser *parser, const char *word, const char *next) {
+bool parser_at2(const Parser *parser, const char *word, const char *next)
+{
     return parser_at(parser, word) && token_is(parser_peek(parser, 1), next);
 }
 
-bool parser_take(Parser *parser, const char *word) {
+bool parser_take(Parser *parser, const char *word)
+{
     if (!parser_at(parser, word))
         return false;
     parser->at++;
     return true;
 }
 
-void parser_expect(Parser *parser, const char *word) {
+void parser_expect(Parser *parser, const char *word)
+{
     if (!parser_take(parser, word))
         parser_fail(parser);
 }
 
-const char *parser_name_part(Parser *parser) {
+const char *parser_name_part(Parser *parser)
+{
     const Token *token = parser->tokens + parser->at;
     if (token->kind != TOKEN_QUOTED && (token->kind != TOKEN_WORD || parser_reserved(token)))
         parser_fail(parser);
@@ -72,7 +88,8 @@ const char *parser_name_part(Parser *parser) {
     return token->text;
 }
 
-Name parser_name(Parser *parser) {
+Name parser_name(Parser *parser)
+{
     Name name = {.count = 0};
     for (;;) {
         if (name.count == NAME_PARTS_MAX)
@@ -84,7 +101,8 @@ Name parser_name(Parser *parser) {
     }
 }
 
-int64_t parser_integer(Parser *parser) {
+int64_t parser_integer(Parser *parser)
+{
     bool minus = parser_take(parser, "-");
     const Token *token = parser->tokens + parser->at;
     if (token->kind != TOKEN_NUMBER)
@@ -94,13 +112,15 @@ int64_t parser_integer(Parser *parser) {
     return minus ? -value : value;
 }
 
-TypeInfo parser_type(Parser *parser) {
+TypeInfo parser_type(Parser *parser)
+{
     Name name = parser_name(parser);
     const char *base = name.parts[name.count - 1];
     if (!strcasecmp(base, "double") && parser_take(parser, "precision"))
         base = "float";
     if (!strcasecmp(base, "national")) {
-        base = parser_take(parser, "text") ? "ntext" : (parser->at++, parser_take(parser, "varying") ? "nvarchar" : "nchar");
+        base = parser_take(parser, "text") ? "ntext"
+                                           : (parser->at++, parser_take(parser, "varying") ? "nvarchar" : "nchar");
     }
     if (!strcasecmp(base, "sysname")) {
         TypeInfo type = {.type = TYPE_NVARCHAR, .max_length = 256};
@@ -124,7 +144,8 @@ TypeInfo parser_type(Parser *parser) {
     return type;
 }
 
-Expr *parser_new(Parser *parser, ExprKind kind, int arg_count) {
+Expr *parser_new(Parser *parser, ExprKind kind, int arg_count)
+{
     Expr *expr = arena_alloc(&parser->session->arena, sizeof *expr);
     expr->kind = kind;
     expr->line = parser->tokens[parser->at].line;
@@ -134,7 +155,8 @@ Expr *parser_new(Parser *parser, ExprKind kind, int arg_count) {
     return expr;
 }
 
-static void add_arg(Parser *parser, Expr *expr, Expr *arg) {
+static void add_arg(Parser *parser, Expr *expr, Expr *arg)
+{
     int count = expr->arg_count;
     if ((count & (count - 1)) == 0) {
         Expr **args = arena_alloc(&parser->session->arena, sizeof *args * (size_t)(count ? count * 2 : 1));
@@ -145,7 +167,8 @@ static void add_arg(Parser *parser, Expr *expr, Expr *arg) {
     expr->args[expr->arg_count++] = arg;
 }
 
-static Expr *parse_case(Parser *parser) {
+static Expr *parse_case(Parser *parser)
+{
     Expr *expr = parser_new(parser, EXPR_CASE, 0);
     bool simple = !parser_at(parser, "when");
     add_arg(parser, expr, simple ? parser_expr(parser) : NULL);
@@ -162,7 +185,8 @@ static Expr *parse_case(Parser *parser) {
 }
 
 /* CAST(x AS type), CONVERT(type, x [, style]) and their TRY_ forms. */
-static Expr *parse_cast(Parser *parser, bool convert, bool try_cast) {
+static Expr *parse_cast(Parser *parser, bool convert, bool try_cast)
+{
     Expr *expr = parser_new(parser, EXPR_CAST, 0);
     expr->try_cast = try_cast;
     parser_expect(parser, "(");
@@ -181,7 +205,8 @@ static Expr *parse_cast(Parser *parser, bool convert, bool try_cast) {
     return expr;
 }
 
-static Over *parse_over(Parser *parser) {
+static Over *parse_over(Parser *parser)
+{
     Over *over = arena_alloc(&parser->session->arena, sizeof *over);
     parser_expect(parser, "(");
     if (parser_take(parser, "partition")) {
@@ -201,7 +226,8 @@ static Over *parse_over(Parser *parser) {
     return over;
 }
 
-static Expr *parse_function(Parser *parser, Name name) {
+static Expr *parse_function(Parser *parser, Name name)
+{
     Expr *expr = parser_new(parser, EXPR_FUNCTION, 0);
     expr->name = name;
     parser_expect(parser, "(");
@@ -229,7 +255,8 @@ static Expr *parse_function(Parser *parser, Name name) {
     return expr;
 }
 
-static Expr *parse_named(Parser *parser) {
+static Expr *parse_named(Parser *parser)
+{
     const Token *token = parser_peek(parser, 0), *next = parser_peek(parser, 1);
     if (token->kind == TOKEN_WORD && token_is(next, "(")) {
         static const char *const keyword_functions[] = {"left", "right"};
@@ -267,7 +294,8 @@ static Expr *parse_named(Parser *parser) {
     return expr;
 }
 
-static Expr *parse_literal(Parser *parser, ExprKind kind) {
+static Expr *parse_literal(Parser *parser, ExprKind kind)
+{
     const Token *token = parser->tokens + parser->at;
     Expr *expr = parser_new(parser, kind, 0);
     expr->text = token->text;
@@ -276,16 +304,24 @@ static Expr *parse_literal(Parser *parser, ExprKind kind) {
     return expr;
 }
 
-static Expr *parse_atom(Parser *parser) {
+static Expr *parse_atom(Parser *parser)
+{
     const Token *token = parser->tokens + parser->at;
     switch (token->kind) {
-    case TOKEN_NUMBER: return parse_literal(parser, EXPR_NUMBER);
-    case TOKEN_STRING: return parse_literal(parser, EXPR_STRING);
-    case TOKEN_NSTRING: return parse_literal(parser, EXPR_NSTRING);
-    case TOKEN_HEX: return parse_literal(parser, EXPR_HEX);
-    case TOKEN_VARIABLE: return parse_literal(parser, EXPR_VARIABLE);
-    case TOKEN_SYSTEM: return parse_literal(parser, EXPR_SYSTEM);
-    default: break;
+    case TOKEN_NUMBER:
+        return parse_literal(parser, EXPR_NUMBER);
+    case TOKEN_STRING:
+        return parse_literal(parser, EXPR_STRING);
+    case TOKEN_NSTRING:
+        return parse_literal(parser, EXPR_NSTRING);
+    case TOKEN_HEX:
+        return parse_literal(parser, EXPR_HEX);
+    case TOKEN_VARIABLE:
+        return parse_literal(parser, EXPR_VARIABLE);
+    case TOKEN_SYSTEM:
+        return parse_literal(parser, EXPR_SYSTEM);
+    default:
+        break;
     }
     if (parser_take(parser, "null"))
         return parser_new(parser, EXPR_NULL, 0);
@@ -309,7 +345,8 @@ static Expr *parse_atom(Parser *parser) {
     return parse_named(parser);
 }
 
-Expr *parser_primary(Parser *parser) {
+Expr *parser_primary(Parser *parser)
+{
     if (parser_take(parser, "-")) {
         Expr *expr = parser_new(parser, EXPR_MINUS, 1);
         expr->args[0] = parser_primary(parser);
@@ -327,16 +364,17 @@ Expr *parser_primary(Parser *parser) {
     return expr;
 }
 
-static Expr *parse_binary(Parser *parser, int level) {
+static Expr *parse_binary(Parser *parser, int level)
+{
     static const char *const levels[2][6] = {{"+", "-", "&", "|", "^", NULL}, {"*", "/", "%", NULL}};
     if (level == 2)
         return parser_primary(parser);
     Expr *left = parse_binary(parser, level + 1);
     for (;;) {
-        const char *operator = NULL;
+        const char *operator= NULL;
         for (int i = 0; levels[level][i]; i++)
             if (parser_at(parser, levels[level][i]))
-                operator = levels[level][i];
+                operator= levels[level][i];
         if (!operator)
             return left;
         Expr *expr = parser_new(parser, EXPR_ARITHMETIC, 2);
@@ -348,6 +386,7 @@ static Expr *parse_binary(Parser *parser, int level) {
     }
 }
 
-Expr *parser_expr(Parser *parser) {
+Expr *parser_expr(Parser *parser)
+{
     return parse_binary(parser, 0);
 }

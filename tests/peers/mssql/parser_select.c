@@ -5,7 +5,8 @@
 #include <strings.h>
 
 /* Grows an arena array whose length is *count by one zeroed element of the size; gives the new array. */
-static void *grow(Parser *parser, void *array, int *count, size_t size) {
+static void *grow(Parser *parser, void *array, int *count, size_t size)
+{
     int used = (*count)++;
     if (used && (used & (used - 1)) != 0)
         return array;
@@ -15,7 +16,8 @@ static void *grow(Parser *parser, void *array, int *count, size_t size) {
     return fresh;
 }
 
-bool parser_at_select(const Parser *parser) {
+bool parser_at_select(const Parser *parser)
+{
     int ahead = 0;
     while (token_is(parser_peek(parser, ahead), "("))
         ahead++;
@@ -23,14 +25,16 @@ bool parser_at_select(const Parser *parser) {
     return token_is(token, "select") || (ahead == 0 && token_is(token, "with"));
 }
 
-static Expr *pair(Parser *parser, ExprKind kind, Expr *left, Expr *right) {
+static Expr *pair(Parser *parser, ExprKind kind, Expr *left, Expr *right)
+{
     Expr *expr = parser_new(parser, kind, 2);
     expr->args[0] = left;
     expr->args[1] = right;
     return expr;
 }
 
-static Expr *parse_in(Parser *parser, Expr *left, bool inverted) {
+static Expr *parse_in(Parser *parser, Expr *left, bool inverted)
+{
     Expr *expr = parser_new(parser, EXPR_IN, 1);
     expr->args[0] = left;
     expr->inverted = inverted;
@@ -48,7 +52,8 @@ static Expr *parse_in(Parser *parser, Expr *left, bool inverted) {
     return expr;
 }
 
-static Expr *parse_compared(Parser *parser) {
+static Expr *parse_compared(Parser *parser)
+{
     static const char *const operators[] = {"=", "<>", "!=", "<", "<=", ">", ">=", "!<", "!>"};
     Expr *left = parser_expr(parser);
     if (parser_take(parser, "is")) {
@@ -90,9 +95,11 @@ static Expr *parse_compared(Parser *parser) {
 }
 
 /* "(" may open a condition or a scalar: what stands behind the matching ")" decides. */
-static bool parenthesised_condition(const Parser *parser) {
-    static const char *const scalar_goes_on[] = {"=", "<>", "!=", "<", "<=", ">", ">=", "+", "-", "*", "/", "%", "&", "|", "^",
-                                                 "is", "in", "like", "between", "not", "collate"};
+static bool parenthesised_condition(const Parser *parser)
+{
+    static const char *const scalar_goes_on[] = {
+        "=", "<>", "!=", "<", "<=", ">",  ">=",   "+",       "-",   "*",      "/",
+        "%", "&",  "|",  "^", "is", "in", "like", "between", "not", "collate"};
     int depth = 0;
     const Token *token = parser->tokens + parser->at;
     for (; token->kind != TOKEN_END; token++) {
@@ -110,7 +117,8 @@ static bool parenthesised_condition(const Parser *parser) {
     return true;
 }
 
-static Expr *parse_not(Parser *parser) {
+static Expr *parse_not(Parser *parser)
+{
     if (parser_take(parser, "not")) {
         Expr *expr = parser_new(parser, EXPR_NOT, 1);
         expr->args[0] = parse_not(parser);
@@ -132,14 +140,16 @@ static Expr *parse_not(Parser *parser) {
     return parse_compared(parser);
 }
 
-static Expr *parse_and(Parser *parser) {
+static Expr *parse_and(Parser *parser)
+{
     Expr *left = parse_not(parser);
     while (parser_take(parser, "and"))
         left = pair(parser, EXPR_AND, left, parse_not(parser));
     return left;
 }
 
-Expr *parser_predicate(Parser *parser) {
+Expr *parser_predicate(Parser *parser)
+{
     Expr *left = parse_and(parser);
     while (parser_take(parser, "or"))
         left = pair(parser, EXPR_OR, left, parse_and(parser));
@@ -147,7 +157,8 @@ Expr *parser_predicate(Parser *parser) {
 }
 
 /* Table hints change nothing here: reads never block writers in PostgreSQL. */
-static void skip_hints(Parser *parser) {
+static void skip_hints(Parser *parser)
+{
     if (!parser_at2(parser, "with", "("))
         return;
     for (parser->at += 2; !parser_take(parser, ")"); parser->at++)
@@ -155,10 +166,12 @@ static void skip_hints(Parser *parser) {
             parser_fail(parser);
 }
 
-static void parse_source_alias(Parser *parser, Source *source) {
+static void parse_source_alias(Parser *parser, Source *source)
+{
     bool as = parser_take(parser, "as");
     const Token *token = parser_peek(parser, 0);
-    if (as || token->kind == TOKEN_QUOTED || (token->kind == TOKEN_WORD && !parser_reserved(token) && !token_is(token, "offset")))
+    if (as || token->kind == TOKEN_QUOTED ||
+        (token->kind == TOKEN_WORD && !parser_reserved(token) && !token_is(token, "offset")))
         source->alias = parser_name_part(parser);
     if (source->alias && parser_at(parser, "(") && !token_is(parser_peek(parser, 1), "nolock")) {
         parser->at++;
@@ -171,7 +184,8 @@ static void parse_source_alias(Parser *parser, Source *source) {
     }
 }
 
-static void parse_rows(Parser *parser, Source *source) {
+static void parse_rows(Parser *parser, Source *source)
+{
     parser_expect(parser, "values");
     do {
         Expr **row = NULL;
@@ -188,7 +202,8 @@ static void parse_rows(Parser *parser, Source *source) {
     } while (parser_take(parser, ","));
 }
 
-static Source *parse_one_source(Parser *parser) {
+static Source *parse_one_source(Parser *parser)
+{
     Source *source = arena_alloc(&parser->session->arena, sizeof *source);
     source->line = parser_peek(parser, 0)->line;
     if (parser_take(parser, "(")) {
@@ -217,7 +232,8 @@ static Source *parse_one_source(Parser *parser) {
     return source;
 }
 
-static JoinKind take_join(Parser *parser) {
+static JoinKind take_join(Parser *parser)
+{
     if (parser_take(parser, ","))
         return JOIN_COMMA;
     if (parser_at2(parser, "cross", "join"))
@@ -243,7 +259,8 @@ static JoinKind take_join(Parser *parser) {
     return JOIN_NONE;
 }
 
-Source *parser_source(Parser *parser) {
+Source *parser_source(Parser *parser)
+{
     Source *left = parse_one_source(parser);
     for (;;) {
         JoinKind kind = take_join(parser);
@@ -261,7 +278,8 @@ Source *parser_source(Parser *parser) {
     }
 }
 
-OrderItem *parser_order(Parser *parser, int *count) {
+OrderItem *parser_order(Parser *parser, int *count)
+{
     OrderItem *items = NULL;
     *count = 0;
     do {
@@ -275,7 +293,8 @@ OrderItem *parser_order(Parser *parser, int *count) {
     return items;
 }
 
-static void parse_item(Parser *parser, SelectItem *item) {
+static void parse_item(Parser *parser, SelectItem *item)
+{
     const Token *token = parser_peek(parser, 0), *next = parser_peek(parser, 1);
     if (token->kind == TOKEN_VARIABLE && token_is(next, "=")) {
         item->variable = token->text;
@@ -283,7 +302,8 @@ static void parse_item(Parser *parser, SelectItem *item) {
         item->expr = parser_expr(parser);
         return;
     }
-    if ((token->kind == TOKEN_QUOTED || (token->kind == TOKEN_WORD && !parser_reserved(token))) && token_is(next, "=")) {
+    if ((token->kind == TOKEN_QUOTED || (token->kind == TOKEN_WORD && !parser_reserved(token))) &&
+        token_is(next, "=")) {
         item->alias = token->text;
         parser->at += 2;
         item->expr = parser_expr(parser);
@@ -300,7 +320,8 @@ static void parse_item(Parser *parser, SelectItem *item) {
     }
 }
 
-static void parse_group(Parser *parser, Select *select) {
+static void parse_group(Parser *parser, Select *select)
+{
     if (parser_take(parser, "group")) {
         parser_expect(parser, "by");
         do {
@@ -312,7 +333,8 @@ static void parse_group(Parser *parser, Select *select) {
         select->having = parser_predicate(parser);
 }
 
-static Select *parse_block(Parser *parser) {
+static Select *parse_block(Parser *parser)
+{
     if (parser_take(parser, "(")) {
         Select *inner = parser_select(parser);
         parser_expect(parser, ")");
@@ -343,7 +365,8 @@ static Select *parse_block(Parser *parser) {
     return select;
 }
 
-static void parse_with(Parser *parser, CommonTable **with, int *count) {
+static void parse_with(Parser *parser, CommonTable **with, int *count)
+{
     if (!parser_take(parser, "with"))
         return;
     do {
@@ -364,7 +387,8 @@ static void parse_with(Parser *parser, CommonTable **with, int *count) {
     } while (parser_take(parser, ","));
 }
 
-static void parse_tail(Parser *parser, Select *select) {
+static void parse_tail(Parser *parser, Select *select)
+{
     if (parser_at2(parser, "order", "by")) {
         parser->at += 2;
         select->order = parser_order(parser, &select->order_count);
@@ -388,16 +412,17 @@ static void parse_tail(Parser *parser, Select *select) {
     }
 }
 
-Select *parser_select(Parser *parser) {
+Select *parser_select(Parser *parser)
+{
     CommonTable *with = NULL;
     int with_count = 0;
     parse_with(parser, &with, &with_count);
     Select *select = parse_block(parser);
     for (;;) {
-        const char *operator = parser_take(parser, "union")     ? (parser_take(parser, "all") ? "UNION ALL" : "UNION")
-                               : parser_take(parser, "except")  ? "EXCEPT"
-                               : parser_take(parser, "intersect") ? "INTERSECT"
-                                                                : NULL;
+        const char *operator= parser_take(parser, "union") ? (parser_take(parser, "all") ? "UNION ALL" : "UNION")
+        : parser_take(parser, "except")                    ? "EXCEPT"
+        : parser_take(parser, "intersect")                 ? "INTERSECT"
+                                                           : NULL;
         if (!operator)
             break;
         Select *set = arena_alloc(&parser->session->arena, sizeof *set);

@@ -8,19 +8,23 @@
 
 enum { ARGUMENTS_MAX = 64 };
 
-const char *call_text(Session *session, const ProcedureCall *call, const char *name, int position) {
+const char *call_text(Session *session, const ProcedureCall *call, const char *name, int position)
+{
     for (int i = 0; i < call->count; i++)
-        if ((call->argument_names[i][0] && !strcasecmp(call->argument_names[i], name)) || (!call->argument_names[i][0] && i == position))
+        if ((call->argument_names[i][0] && !strcasecmp(call->argument_names[i], name)) ||
+            (!call->argument_names[i][0] && i == position))
             return constant_text(session, &call->arguments[i]);
     return NULL;
 }
 
-static void parse_arguments(Parser *parser, ProcedureCall *call) {
+static void parse_arguments(Parser *parser, ProcedureCall *call)
+{
     Session *session = parser->session;
     call->argument_names = arena_alloc(&session->arena, sizeof *call->argument_names * ARGUMENTS_MAX);
     call->arguments = arena_alloc(&session->arena, sizeof *call->arguments * ARGUMENTS_MAX);
     const Token *token = parser_peek(parser, 0);
-    if (token->kind == TOKEN_END || token_is(token, ";") || (parser_reserved(token) && !token_is(token, "null") && !token_is(token, "default")))
+    if (token->kind == TOKEN_END || token_is(token, ";") ||
+        (parser_reserved(token) && !token_is(token, "null") && !token_is(token, "default")))
         return;
     do {
         if (call->count == ARGUMENTS_MAX)
@@ -47,7 +51,8 @@ static void parse_arguments(Parser *parser, ProcedureCall *call) {
     } while (parser_take(parser, ","));
 }
 
-void send_query(Session *session, const char *tsql) {
+void send_query(Session *session, const char *tsql)
+{
     Parser parser = {.session = session};
     int count;
     if (lexer_run(&session->arena, tsql, &parser.tokens, &count, &session->error))
@@ -60,7 +65,8 @@ void send_query(Session *session, const char *tsql) {
 }
 
 /* A nested batch in the running statement: only SELECT and the like need it (sp_executesql over a plain batch). */
-static void execute_sql(Session *session, const ProcedureCall *call) {
+static void execute_sql(Session *session, const ProcedureCall *call)
+{
     const char *sql = call_text(session, call, "@stmt", 0), *declaration = call_text(session, call, "@params", 1);
     if (!sql)
         return;
@@ -81,16 +87,19 @@ static void execute_sql(Session *session, const ProcedureCall *call) {
             position++;
         } while (parser_take(&parser, ","));
     }
-    extern void batch_nested(Session *session, const char *sql);
+    extern void batch_nested(Session * session, const char *sql);
     batch_nested(session, sql);
 }
 
 /* sp_rename 'schema.table.column', 'new', 'COLUMN' | sp_rename 'schema.table', 'new'. Columns of captured tables are
  * refused with 4928, as documented for sp_rename ("a column enabled for Change Data Capture"). */
-static void rename_object(Session *session, const ProcedureCall *call) {
-    const char *old = call_text(session, call, "@objname", 0), *fresh = call_text(session, call, "@newname", 1), *kind = call_text(session, call, "@objtype", 2);
+static void rename_object(Session *session, const ProcedureCall *call)
+{
+    const char *old = call_text(session, call, "@objname", 0), *fresh = call_text(session, call, "@newname", 1),
+               *kind = call_text(session, call, "@objtype", 2);
     if (!old || !fresh)
-        session_fail(session, 201, 4, "Procedure or function 'sp_rename' expects parameter '@newname', which was not supplied.");
+        session_fail(session, 201, 4,
+                     "Procedure or function 'sp_rename' expects parameter '@newname', which was not supplied.");
     Parser parser = {.session = session};
     int count;
     if (lexer_run(&session->arena, old, &parser.tokens, &count, &session->error))
@@ -99,31 +108,42 @@ static void rename_object(Session *session, const ProcedureCall *call) {
     bool column = kind && !strcasecmp(kind, "column");
     const char *column_name = column ? name.parts[--name.count] : NULL;
     if (name.count < 1)
-        session_fail(session, 15248, 1, "Either the parameter @objname is ambiguous or the claimed @objtype (COLUMN) is wrong.");
+        session_fail(session, 15248, 1,
+                     "Either the parameter @objname is ambiguous or the claimed @objtype (COLUMN) is wrong.");
     Table *table = table_find(session, &name);
     if (!table || (column && table_column(table, column_name) < 0))
-        session_fail(session, 15248, 1, "Either the parameter @objname is ambiguous or the claimed @objtype (%s) is wrong.", kind ? kind : "OBJECT");
+        session_fail(session, 15248, 1,
+                     "Either the parameter @objname is ambiguous or the claimed @objtype (%s) is wrong.",
+                     kind ? kind : "OBJECT");
     if (column) {
-        if (table->tracked && db_text(session, "SELECT 1 FROM mssql.captured_column c JOIN mssql.change_table t USING (object_id) WHERE t.source_object_id = %d AND c.column_id = %d",
+        if (table->tracked && db_text(session,
+                                      "SELECT 1 FROM mssql.captured_column c JOIN mssql.change_table t USING "
+                                      "(object_id) WHERE t.source_object_id = %d AND c.column_id = %d",
                                       table->object_id, table->columns[table_column(table, column_name)].id))
             session_fail(session, 4928, 1, "Cannot alter column '%s' because it is 'REPLICATED'.", column_name);
-        db_runf(session, "UPDATE mssql.column SET name = %s WHERE object_id = %d AND name = %s", lit(session, fresh), table->object_id, lit(session, column_name));
+        db_runf(session, "UPDATE mssql.column SET name = %s WHERE object_id = %d AND name = %s", lit(session, fresh),
+                table->object_id, lit(session, column_name));
     } else {
-        db_runf(session, "UPDATE mssql.object SET name = %s, modify_date = mssql.getdate() WHERE object_id = %d", lit(session, fresh), table->object_id);
+        db_runf(session, "UPDATE mssql.object SET name = %s, modify_date = mssql.getdate() WHERE object_id = %d",
+                lit(session, fresh), table->object_id);
     }
     table_changed(session);
-    session_say(session, 15477, 0, "Caution: Changing any part of an object name could break scripts and stored procedures.");
+    session_say(session, 15477, 0,
+                "Caution: Changing any part of an object name could break scripts and stored procedures.");
 }
 
-static bool ignored(const char *name) {
-    static const char *const names[] = {"sp_addrolemember_ignored", "sp_changedbowner", "sp_configure", "sp_updatestats", "sp_cdc_vupgrade", "sp_reset_connection"};
+static bool ignored(const char *name)
+{
+    static const char *const names[] = {"sp_addrolemember_ignored", "sp_changedbowner", "sp_configure",
+                                        "sp_updatestats",           "sp_cdc_vupgrade",  "sp_reset_connection"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (!strcmp(name, names[i]))
             return true;
     return false;
 }
 
-void statement_execute(Parser *parser) {
+void statement_execute(Parser *parser)
+{
     Session *session = parser->session;
     if (parser_at(parser, "(")) { /* EXEC ('text') */
         parser->at++;

@@ -5,31 +5,66 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OID_BOOL = 16, OID_BYTEA = 17, OID_NAME = 19, OID_INT8 = 20, OID_INT2 = 21, OID_INT4 = 23, OID_TEXT = 25, OID_OID = 26, OID_FLOAT4 = 700,
-       OID_FLOAT8 = 701, OID_UNKNOWN = 705, OID_BPCHAR = 1042, OID_VARCHAR = 1043, OID_DATE = 1082, OID_TIME = 1083, OID_TIMESTAMP = 1114,
-       OID_TIMESTAMPTZ = 1184, OID_NUMERIC = 1700, OID_UUID = 2950 };
+enum {
+    OID_BOOL = 16,
+    OID_BYTEA = 17,
+    OID_NAME = 19,
+    OID_INT8 = 20,
+    OID_INT2 = 21,
+    OID_INT4 = 23,
+    OID_TEXT = 25,
+    OID_OID = 26,
+    OID_FLOAT4 = 700,
+    OID_FLOAT8 = 701,
+    OID_UNKNOWN = 705,
+    OID_BPCHAR = 1042,
+    OID_VARCHAR = 1043,
+    OID_DATE = 1082,
+    OID_TIME = 1083,
+    OID_TIMESTAMP = 1114,
+    OID_TIMESTAMPTZ = 1184,
+    OID_NUMERIC = 1700,
+    OID_UUID = 2950
+};
 enum { CHUNK_BYTES = 256 * 1024, CHUNK_ROWS_MAX = 2000, CHUNK_ROWS_FIRST = 16 };
 
-TypeInfo native_type_of(Oid oid) {
+TypeInfo native_type_of(Oid oid)
+{
     switch (oid) {
-    case OID_BOOL: return (TypeInfo){.type = TYPE_BIT, .max_length = 1, .precision = 1};
-    case OID_INT2: return (TypeInfo){.type = TYPE_SMALLINT, .max_length = 2, .precision = 5};
-    case OID_INT4: return (TypeInfo){.type = TYPE_INT, .max_length = 4, .precision = 10};
-    case OID_INT8: case OID_OID: return (TypeInfo){.type = TYPE_BIGINT, .max_length = 8, .precision = 19};
-    case OID_FLOAT4: return (TypeInfo){.type = TYPE_REAL, .max_length = 4, .precision = 24};
-    case OID_FLOAT8: return (TypeInfo){.type = TYPE_FLOAT, .max_length = 8, .precision = 53};
-    case OID_NUMERIC: return (TypeInfo){.type = TYPE_NUMERIC, .max_length = 17, .precision = 38, .scale = 6};
-    case OID_BYTEA: return (TypeInfo){.type = TYPE_VARBINARY, .max_length = 8000};
-    case OID_DATE: return (TypeInfo){.type = TYPE_DATE, .max_length = 3, .precision = 10};
-    case OID_TIME: return (TypeInfo){.type = TYPE_TIME, .max_length = 5, .precision = 15, .scale = 6};
-    case OID_TIMESTAMP: return (TypeInfo){.type = TYPE_DATETIME2, .max_length = 8, .precision = 27, .scale = 7};
-    case OID_TIMESTAMPTZ: return (TypeInfo){.type = TYPE_DATETIMEOFFSET, .max_length = 10, .precision = 34, .scale = 7};
-    case OID_UUID: return (TypeInfo){.type = TYPE_UNIQUEIDENTIFIER, .max_length = 16};
-    default: return (TypeInfo){.type = TYPE_NVARCHAR, .max_length = 8000, .collation = "SQL_Latin1_General_CP1_CI_AS"};
+    case OID_BOOL:
+        return (TypeInfo){.type = TYPE_BIT, .max_length = 1, .precision = 1};
+    case OID_INT2:
+        return (TypeInfo){.type = TYPE_SMALLINT, .max_length = 2, .precision = 5};
+    case OID_INT4:
+        return (TypeInfo){.type = TYPE_INT, .max_length = 4, .precision = 10};
+    case OID_INT8:
+    case OID_OID:
+        return (TypeInfo){.type = TYPE_BIGINT, .max_length = 8, .precision = 19};
+    case OID_FLOAT4:
+        return (TypeInfo){.type = TYPE_REAL, .max_length = 4, .precision = 24};
+    case OID_FLOAT8:
+        return (TypeInfo){.type = TYPE_FLOAT, .max_length = 8, .precision = 53};
+    case OID_NUMERIC:
+        return (TypeInfo){.type = TYPE_NUMERIC, .max_length = 17, .precision = 38, .scale = 6};
+    case OID_BYTEA:
+        return (TypeInfo){.type = TYPE_VARBINARY, .max_length = 8000};
+    case OID_DATE:
+        return (TypeInfo){.type = TYPE_DATE, .max_length = 3, .precision = 10};
+    case OID_TIME:
+        return (TypeInfo){.type = TYPE_TIME, .max_length = 5, .precision = 15, .scale = 6};
+    case OID_TIMESTAMP:
+        return (TypeInfo){.type = TYPE_DATETIME2, .max_length = 8, .precision = 27, .scale = 7};
+    case OID_TIMESTAMPTZ:
+        return (TypeInfo){.type = TYPE_DATETIMEOFFSET, .max_length = 10, .precision = 34, .scale = 7};
+    case OID_UUID:
+        return (TypeInfo){.type = TYPE_UNIQUEIDENTIFIER, .max_length = 16};
+    default:
+        return (TypeInfo){.type = TYPE_NVARCHAR, .max_length = 8000, .collation = "SQL_Latin1_General_CP1_CI_AS"};
     }
 }
 
-static int64_t read_be(const char *data, int length) {
+static int64_t read_be(const char *data, int length)
+{
     int64_t value = (int8_t)data[0];
     for (int i = 1; i < length; i++)
         value = (int64_t)((uint64_t)value << 8) | (uint8_t)data[i];
@@ -37,8 +72,10 @@ static int64_t read_be(const char *data, int length) {
 }
 
 /* PostgreSQL's binary numeric: digits of base 10,000 with a weight. */
-static int numeric_text(const char *data, char *to, size_t size) {
-    int count = (int)read_be(data, 2), weight = (int)read_be(data + 2, 2), sign = (int)(uint16_t)read_be(data + 4, 2), scale = (int)read_be(data + 6, 2);
+static int numeric_text(const char *data, char *to, size_t size)
+{
+    int count = (int)read_be(data, 2), weight = (int)read_be(data + 2, 2), sign = (int)(uint16_t)read_be(data + 4, 2),
+        scale = (int)read_be(data + 6, 2);
     size_t at = 0;
     if (sign == 0x4000)
         at += (size_t)snprintf(to, size, "-");
@@ -61,26 +98,36 @@ static int numeric_text(const char *data, char *to, size_t size) {
     return (int)at;
 }
 
-static void civil(int64_t days, int *year, int *month, int *day) { /* days since 2000-01-01 */
+static void civil(int64_t days, int *year, int *month, int *day)
+{ /* days since 2000-01-01 */
     int64_t z = days + 10957 + 719468, era = (z >= 0 ? z : z - 146096) / 146097, doe = z - era * 146097;
-    int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365, doy = doe - (365 * yoe + yoe / 4 - yoe / 100), mp = (5 * doy + 2) / 153;
+    int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365, doy = doe - (365 * yoe + yoe / 4 - yoe / 100),
+            mp = (5 * doy + 2) / 153;
     *day = (int)(doy - (153 * mp + 2) / 5 + 1);
     *month = (int)(mp < 10 ? mp + 3 : mp - 9);
     *year = (int)(yoe + era * 400 + (*month <= 2));
 }
 
-static int time_text(int64_t micros, char *to, size_t size) {
-    return snprintf(to, size, "%02d:%02d:%02d.%06d", (int)(micros / 3600000000), (int)(micros / 60000000 % 60), (int)(micros / 1000000 % 60),
-                    (int)(micros % 1000000));
+static int time_text(int64_t micros, char *to, size_t size)
+{
+    return snprintf(to, size, "%02d:%02d:%02d.%06d", (int)(micros / 3600000000), (int)(micros / 60000000 % 60),
+                    (int)(micros / 1000000 % 60), (int)(micros % 1000000));
 }
 
-static int native_text(Session *session, Oid oid, const char *data, int length, char *to, size_t size) {
+static int native_text(Session *session, Oid oid, const char *data, int length, char *to, size_t size)
+{
     int year, month, day, at;
     switch (oid) {
-    case OID_BOOL: return snprintf(to, size, "%d", *data != 0);
-    case OID_INT2: case OID_INT4: case OID_INT8: return snprintf(to, size, "%lld", (long long)read_be(data, length));
-    case OID_OID: return snprintf(to, size, "%u", (unsigned)read_be(data, length));
-    case OID_FLOAT4: case OID_FLOAT8: {
+    case OID_BOOL:
+        return snprintf(to, size, "%d", *data != 0);
+    case OID_INT2:
+    case OID_INT4:
+    case OID_INT8:
+        return snprintf(to, size, "%lld", (long long)read_be(data, length));
+    case OID_OID:
+        return snprintf(to, size, "%u", (unsigned)read_be(data, length));
+    case OID_FLOAT4:
+    case OID_FLOAT8: {
         uint64_t bits = (uint64_t)read_be(data, length);
         double value;
         if (oid == OID_FLOAT4) {
@@ -93,12 +140,15 @@ static int native_text(Session *session, Oid oid, const char *data, int length, 
         }
         return snprintf(to, size, "%.17g", value);
     }
-    case OID_NUMERIC: return numeric_text(data, to, size);
+    case OID_NUMERIC:
+        return numeric_text(data, to, size);
     case OID_DATE:
         civil(read_be(data, 4), &year, &month, &day);
         return snprintf(to, size, "%04d-%02d-%02d", year, month, day);
-    case OID_TIME: return time_text(read_be(data, 8), to, size);
-    case OID_TIMESTAMP: case OID_TIMESTAMPTZ: {
+    case OID_TIME:
+        return time_text(read_be(data, 8), to, size);
+    case OID_TIMESTAMP:
+    case OID_TIMESTAMPTZ: {
         int64_t micros = read_be(data, 8), days = micros / 86400000000;
         if (micros % 86400000000 < 0)
             days--;
@@ -109,14 +159,16 @@ static int native_text(Session *session, Oid oid, const char *data, int length, 
     }
     case OID_UUID: {
         const uint8_t *u = (const uint8_t *)data;
-        return snprintf(to, size, "%02X%02X%02X%02X-%02X%02X-%02X%02X-%02X%02X-%02X%02X%02X%02X%02X%02X", u[0], u[1], u[2], u[3], u[4], u[5], u[6], u[7],
-                        u[8], u[9], u[10], u[11], u[12], u[13], u[14], u[15]);
+        return snprintf(to, size, "%02X%02X%02X%02X-%02X%02X-%02X%02X-%02X%02X-%02X%02X%02X%02X%02X%02X", u[0], u[1],
+                        u[2], u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10], u[11], u[12], u[13], u[14], u[15]);
     }
-    default: session_fail(session, 50000, 1, "The simulator has no SQL Server type for PostgreSQL type %u.", oid);
+    default:
+        session_fail(session, 50000, 1, "The simulator has no SQL Server type for PostgreSQL type %u.", oid);
     }
 }
 
-static bool encode_direct(Oid oid, const char *data, int length, const TypeInfo *type, Bytes *ret) {
+static bool encode_direct(Oid oid, const char *data, int length, const TypeInfo *type, Bytes *ret)
+{
     if ((oid == OID_INT2 || oid == OID_INT4 || oid == OID_INT8 || oid == OID_BOOL) && type_is_integer(type)) {
         static const int widths[] = {1, 1, 2, 4, 8};
         uint64_t value = htole64((uint64_t)read_be(data, length));
@@ -143,7 +195,8 @@ static bool encode_direct(Oid oid, const char *data, int length, const TypeInfo 
     return false;
 }
 
-void native_encode(Session *session, Oid oid, const char *data, int length, const TypeInfo *type, Bytes *ret) {
+void native_encode(Session *session, Oid oid, const char *data, int length, const TypeInfo *type, Bytes *ret)
+{
     char text[512];
     const char *source = text;
     SqlError error = {0};
@@ -179,16 +232,20 @@ typedef struct RowReader {
     size_t *offsets;
 } RowReader;
 
-static void describe(Session *session, RowReader *reader, const PGresult *result) {
+static void describe(Session *session, RowReader *reader, const PGresult *result)
+{
     ResultColumn *columns = arena_alloc(&session->arena, sizeof *columns * (size_t)reader->count);
     for (int i = 0; i < reader->count; i++) {
         const OutColumn *out = &reader->columns[i];
-        TypeInfo type = out->cast ? out->cast_type : out->fragment.typed ? out->fragment.type : native_type_of(PQftype(result, i));
+        TypeInfo type = out->cast             ? out->cast_type
+                        : out->fragment.typed ? out->fragment.type
+                                              : native_type_of(PQftype(result, i));
         if (!out->fragment.user && PQftype(result, i) == OID_INT8 && type.type < TYPE_BIGINT && !out->fragment.typed)
             type = native_type_of(OID_INT8);
         if (type_is_text(&type) && !type.collation[0])
             strcpy(type.collation, "SQL_Latin1_General_CP1_CI_AS");
-        if ((type.type == TYPE_NVARCHAR || type.type == TYPE_VARCHAR) && !out->fragment.user && !out->fragment.is_constant && !out->cast && type.max_length == 0)
+        if ((type.type == TYPE_NVARCHAR || type.type == TYPE_VARCHAR) && !out->fragment.user &&
+            !out->fragment.is_constant && !out->cast && type.max_length == 0)
             type.max_length = 8000;
         reader->types[i] = type;
         memcpy(columns[i].name, out->name, sizeof columns[i].name);
@@ -200,7 +257,8 @@ static void describe(Session *session, RowReader *reader, const PGresult *result
 }
 
 /* Values that need no conversion stay where libpq put them; the others go through one buffer. */
-static void send_row(Session *session, RowReader *reader, const PGresult *result, int row) {
+static void send_row(Session *session, RowReader *reader, const PGresult *result, int row)
+{
     reader->buffer.length = 0;
     for (int i = 0; i < reader->count; i++) {
         const OutColumn *out = &reader->columns[i];
@@ -219,7 +277,8 @@ static void send_row(Session *session, RowReader *reader, const PGresult *result
         if (out->cast) {
             SqlError error = {0};
             if (out->fragment.user) {
-                if (value_cast(&out->fragment.type, (const uint8_t *)data, (size_t)length, &out->cast_type, &reader->buffer, &error))
+                if (value_cast(&out->fragment.type, (const uint8_t *)data, (size_t)length, &out->cast_type,
+                               &reader->buffer, &error))
                     session_fail_with(session, &error);
             }
         } else {
@@ -229,12 +288,14 @@ static void send_row(Session *session, RowReader *reader, const PGresult *result
     }
     for (int i = 0; i < reader->count; i++)
         if (reader->offsets[i] != SIZE_MAX)
-            reader->values[i].data = reader->buffer.data ? reader->buffer.data + reader->offsets[i] : (const uint8_t *)"";
+            reader->values[i].data =
+                reader->buffer.data ? reader->buffer.data + reader->offsets[i] : (const uint8_t *)"";
     if (session->sink->row(session->sink->context, reader->values, reader->count))
         session->gone = true;
 }
 
-static size_t result_bytes(const PGresult *result) {
+static size_t result_bytes(const PGresult *result)
+{
     size_t bytes = 0;
     int rows = PQntuples(result), columns = PQnfields(result);
     for (int i = 0; i < columns && rows; i++)
@@ -242,7 +303,8 @@ static size_t result_bytes(const PGresult *result) {
     return bytes / 2 * (size_t)rows;
 }
 
-static void send_chunks(Session *session, RowReader *reader, PGresult *result) {
+static void send_chunks(Session *session, RowReader *reader, PGresult *result)
+{
     int chunk = CHUNK_ROWS_FIRST;
     for (;;) {
         int rows = PQntuples(result);
@@ -260,7 +322,8 @@ static void send_chunks(Session *session, RowReader *reader, PGresult *result) {
     }
 }
 
-void query_run(Session *session, const Select *select) {
+void query_run(Session *session, const Select *select)
+{
     RowReader *reader = arena_alloc(&session->arena, sizeof *reader);
     char *text = emit_select(session, select, NULL, OUT_TOP, &reader->columns, &reader->count);
     reader->types = arena_alloc(&session->arena, sizeof *reader->types * (size_t)reader->count);
@@ -270,7 +333,8 @@ void query_run(Session *session, const Select *select) {
     db_release(session);
     bool own = session->transactions == 0;
     Text sql = {.arena = &session->arena};
-    text_format(&sql, "%sDECLARE q BINARY NO SCROLL CURSOR FOR ", own ? session->snapshot ? "BEGIN ISOLATION LEVEL REPEATABLE READ; " : "BEGIN; " : "");
+    text_format(&sql, "%sDECLARE q BINARY NO SCROLL CURSOR FOR ",
+                own ? session->snapshot ? "BEGIN ISOLATION LEVEL REPEATABLE READ; " : "BEGIN; " : "");
     text_add(&sql, text, strlen(text));
     text_format(&sql, "; FETCH %d FROM q", CHUNK_ROWS_FIRST);
     PGresult *result = db_run(session, sql.data);
@@ -284,14 +348,16 @@ void query_run(Session *session, const Select *select) {
     db_run(session, own ? "COMMIT" : "CLOSE q");
 }
 
-Constant query_scalar(Session *session, const Expr *expr) {
+Constant query_scalar(Session *session, const Expr *expr)
+{
     Constant constant;
     if (constant_fold(session, expr, &constant))
         return constant;
     Scope scope = {.outer = NULL};
     Fragment fragment = emit_scalar(session, expr, &scope);
     db_release(session);
-    PGresult *result = PQexecParams(session->pg, arena_format(&session->arena, "SELECT %s", fragment.value), 0, NULL, NULL, NULL, NULL, 1);
+    PGresult *result = PQexecParams(session->pg, arena_format(&session->arena, "SELECT %s", fragment.value), 0, NULL,
+                                    NULL, NULL, NULL, 1);
     if (PQresultStatus(result) != PGRES_TUPLES_OK)
         db_fail(session, result);
     session->results[session->result_count++] = result;
@@ -301,7 +367,8 @@ Constant query_scalar(Session *session, const Expr *expr) {
         if (fragment.user)
             bytes_append(&bytes, PQgetvalue(result, 0, 0), (size_t)PQgetlength(result, 0, 0));
         else
-            native_encode(session, PQftype(result, 0), PQgetvalue(result, 0, 0), PQgetlength(result, 0, 0), &constant.type, &bytes);
+            native_encode(session, PQftype(result, 0), PQgetvalue(result, 0, 0), PQgetlength(result, 0, 0),
+                          &constant.type, &bytes);
         constant.length = bytes.length;
         constant.data = (const uint8_t *)arena_copy(&session->arena, (const char *)bytes.data, bytes.length);
         bytes_free(&bytes);
@@ -309,14 +376,16 @@ Constant query_scalar(Session *session, const Expr *expr) {
     return constant;
 }
 
-bool query_condition(Session *session, const Expr *predicate) {
+bool query_condition(Session *session, const Expr *predicate)
+{
     Scope scope = {.outer = NULL};
     char *text = db_text(session, "SELECT %s", emit_predicate(session, predicate, &scope));
     return text && *text == 't';
 }
 
 /* The last row's values stay, as T-SQL has it; without a row the variables keep what they had. */
-void query_assign(Session *session, const Select *select) {
+void query_assign(Session *session, const Select *select)
+{
     OutColumn *columns;
     int count;
     char *text = emit_select(session, select, NULL, OUT_VALUE, &columns, &count);
@@ -331,15 +400,19 @@ void query_assign(Session *session, const Select *select) {
         Variable *variable = session_variable(session, select->items[i].variable);
         if (!variable)
             session_fail(session, 137, 1, "Must declare the scalar variable \"%s\".", select->items[i].variable);
-        Constant value = {.type = columns[i].fragment.typed ? columns[i].fragment.type : native_type_of(PQftype(result, i))};
+        Constant value = {.type = columns[i].fragment.typed ? columns[i].fragment.type
+                                                            : native_type_of(PQftype(result, i))};
         if (!PQgetisnull(result, rows - 1, i)) {
             bytes_clear(&session->scratch_key);
             if (columns[i].fragment.user)
-                bytes_append(&session->scratch_key, PQgetvalue(result, rows - 1, i), (size_t)PQgetlength(result, rows - 1, i));
+                bytes_append(&session->scratch_key, PQgetvalue(result, rows - 1, i),
+                             (size_t)PQgetlength(result, rows - 1, i));
             else
-                native_encode(session, PQftype(result, i), PQgetvalue(result, rows - 1, i), PQgetlength(result, rows - 1, i), &value.type, &session->scratch_key);
+                native_encode(session, PQftype(result, i), PQgetvalue(result, rows - 1, i),
+                              PQgetlength(result, rows - 1, i), &value.type, &session->scratch_key);
             value.length = session->scratch_key.length;
-            value.data = (const uint8_t *)arena_copy(&session->arena, (const char *)session->scratch_key.data, value.length);
+            value.data =
+                (const uint8_t *)arena_copy(&session->arena, (const char *)session->scratch_key.data, value.length);
         }
         value = constant_cast(session, value, &variable->type);
         session_variable_set(session, variable->name, &variable->type, value.data, value.length);

@@ -1,6 +1,6 @@
 #include "scripts.h"
 
-#define SCRIPT(name) \
+#define SCRIPT(name)                                                                                                   \
     __asm__(".section .rodata\n.global " #name "_sql\n" #name "_sql:\n.incbin \"" #name ".sql\"\n.byte 0\n.previous")
 
 SCRIPT(catalog);

@@ -39,14 +39,14 @@ struct Session {
     bool nocount;
     int text_size;
     int identity_insert; /* object_id or 0 */
-    int command;      /* statement's number in the transaction: __$command_id counts from it */
-    uint64_t row_count; /* @@ROWCOUNT */
+    int command;         /* statement's number in the transaction: __$command_id counts from it */
+    uint64_t row_count;  /* @@ROWCOUNT */
     int last_error;
     int64_t last_identity;
     Variable *variables;
     int variable_count;
-    Arena arena;        /* of the batch */
-    Arena cache_arena;  /* of the table cache */
+    Arena arena;       /* of the batch */
+    Arena cache_arena; /* of the table cache */
     Table *tables;
     int64_t cache_version;
     bool cache_stale; /* its memory is given back when the batch ends */
@@ -77,7 +77,8 @@ void db_release(Session *session); /* frees the statement's results */
 _Noreturn void db_fail(Session *session, const PGresult *result);
 char *lit(Session *session, const char *text); /* quoted literal, or NULL */
 
-int session_say(Session *session, int number, int severity, const char *format, ...) __attribute__((format(printf, 4, 5)));
+int session_say(Session *session, int number, int severity, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 Variable *session_variable(Session *session, const char *name);
 void session_variable_set(Session *session, const char *name, const TypeInfo *type, const uint8_t *data, size_t length);
 int session_use(Session *session, const char *database); /* fails with 911, 916 */

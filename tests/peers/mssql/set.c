@@ -4,7 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
-static void set_isolation(Parser *parser) {
+static void set_isolation(Parser *parser)
+{
     Session *session = parser->session;
     parser_expect(parser, "isolation");
     parser_expect(parser, "level");
@@ -19,24 +20,33 @@ static void set_isolation(Parser *parser) {
         }
     }
     if (snapshot && session->transactions && !session->snapshot)
-        session_fail(session, 3951, 1, "Transaction failed in database '%s' because the statement was run under snapshot isolation but the transaction did not start in snapshot isolation.", session->database);
+        session_fail(session, 3951, 1,
+                     "Transaction failed in database '%s' because the statement was run under snapshot isolation but "
+                     "the transaction did not start in snapshot isolation.",
+                     session->database);
     session->snapshot = snapshot;
 }
 
-static void set_lock_timeout(Parser *parser) {
+static void set_lock_timeout(Parser *parser)
+{
     int64_t milliseconds = parser_integer(parser);
     /* -1 waits for ever, which is PostgreSQL's 0; its own 0 (not at all) is 1 ms here. */
-    db_runf(parser->session, "SET lock_timeout = %lld", (long long)(milliseconds < 0 ? 0 : milliseconds == 0 ? 1 : milliseconds));
+    db_runf(parser->session, "SET lock_timeout = %lld",
+            (long long)(milliseconds < 0    ? 0
+                        : milliseconds == 0 ? 1
+                                            : milliseconds));
 }
 
-static void set_identity_insert(Parser *parser) {
+static void set_identity_insert(Parser *parser)
+{
     Session *session = parser->session;
     Name name = parser_name(parser);
     Table *table = table_get(session, &name);
     session->identity_insert = parser_take(parser, "on") ? table->object_id : (parser_expect(parser, "off"), 0);
 }
 
-static void set_variable(Parser *parser) {
+static void set_variable(Parser *parser)
+{
     Session *session = parser->session;
     const Token *token = parser_peek(parser, 0);
     parser->at++;
@@ -62,11 +72,35 @@ static void set_variable(Parser *parser) {
     session_variable_set(session, token->text, &variable->type, value.data, value.length);
 }
 
-void statement_set(Parser *parser) {
-    static const char *const accepted[] = {"ansi_nulls", "ansi_null_dflt_on", "ansi_null_dflt_off", "ansi_padding", "ansi_warnings", "ansi_defaults", "arithabort",
-        "arithignore", "concat_null_yields_null", "cursor_close_on_commit", "datefirst", "dateformat", "deadlock_priority", "forceplan", "implicit_transactions",
-        "language", "no_browsetable", "numeric_roundabort", "parseonly", "query_governor_cost_limit", "quoted_identifier", "rowcount", "fmtonly", "xact_abort",
-        "context_info", "showplan_all", "statistics"};
+void statement_set(Parser *parser)
+{
+    static const char *const accepted[] = {"ansi_nulls",
+                                           "ansi_null_dflt_on",
+                                           "ansi_null_dflt_off",
+                                           "ansi_padding",
+                                           "ansi_warnings",
+                                           "ansi_defaults",
+                                           "arithabort",
+                                           "arithignore",
+                                           "concat_null_yields_null",
+                                           "cursor_close_on_commit",
+                                           "datefirst",
+                                           "dateformat",
+                                           "deadlock_priority",
+                                           "forceplan",
+                                           "implicit_transactions",
+                                           "language",
+                                           "no_browsetable",
+                                           "numeric_roundabort",
+                                           "parseonly",
+                                           "query_governor_cost_limit",
+                                           "quoted_identifier",
+                                           "rowcount",
+                                           "fmtonly",
+                                           "xact_abort",
+                                           "context_info",
+                                           "showplan_all",
+                                           "statistics"};
     Session *session = parser->session;
     if (parser_peek(parser, 0)->kind == TOKEN_VARIABLE)
         return set_variable(parser);

@@ -1,6 +1,6 @@
 /*
- * statement.h - the statements of a batch. Each function starts behind the statement's first words and leaves the parser
- * behind its end; all fail as session.h says.
+ * statement.h - the statements of a batch. Each function starts behind the statement's first words and leaves the
+ * parser behind its end; all fail as session.h says.
  */
 #ifndef MSSQL_STATEMENT_H
 #define MSSQL_STATEMENT_H
@@ -38,11 +38,12 @@ typedef struct ColumnSpec {
 } ColumnSpec;
 void column_spec_parse(Parser *parser, ColumnSpec *spec);
 void column_add(Session *session, int object_id, const ColumnSpec *spec);
-void index_add(Session *session, Table *table, const char *name, const char **columns, const bool *descending, int count, bool unique, bool clustered, int kind);
+void index_add(Session *session, Table *table, const char *name, const char **columns, const bool *descending,
+               int count, bool unique, bool clustered, int kind);
 
 /* cdc.c: everything about capture instances that happens in an application's transaction. */
 typedef struct ProcedureCall {
-    const char *name;      /* lower case, without schema */
+    const char *name;            /* lower case, without schema */
     const char **argument_names; /* "" where positional */
     Constant *arguments;
     int count;
@@ -51,7 +52,8 @@ typedef struct ProcedureCall {
 const char *call_text(Session *session, const ProcedureCall *call, const char *name, int position);
 bool cdc_procedure(Session *session, const ProcedureCall *call); /* false: not one of them */
 void cdc_install_triggers(Session *session, int object_id); /* (again) after a change of columns; makes a new shape */
-void cdc_note_ddl(Session *session, const Table *table, const char *command, bool required_column_update, int column_id, const TypeInfo *type);
+void cdc_note_ddl(Session *session, const Table *table, const char *command, bool required_column_update, int column_id,
+                  const TypeInfo *type);
 bool simulator_procedure(Session *session, const ProcedureCall *call); /* sluice_sim.* */
 /* Sends the rows of a PostgreSQL query as a result set with SQL Server types by name of the columns' domains. */
 void send_query(Session *session, const char *tsql);

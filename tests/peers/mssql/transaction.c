@@ -5,19 +5,22 @@
  */
 #include "session.h"
 
-void transaction_begin_statement(Session *session, bool writes) {
+void transaction_begin_statement(Session *session, bool writes)
+{
     if (session->transactions) {
         session->savepoint = true;
         db_runf(session, writes ? "SAVEPOINT s; SET LOCAL mssql.command = %d" : "SAVEPOINT s", session->command);
         if (writes)
             session->command += 2;
     } else if (writes) {
-        db_run(session, session->snapshot ? "BEGIN ISOLATION LEVEL REPEATABLE READ; SET LOCAL mssql.command = 1" : "BEGIN; SET LOCAL mssql.command = 1");
+        db_run(session, session->snapshot ? "BEGIN ISOLATION LEVEL REPEATABLE READ; SET LOCAL mssql.command = 1"
+                                          : "BEGIN; SET LOCAL mssql.command = 1");
     }
     db_release(session);
 }
 
-void transaction_end_statement(Session *session) {
+void transaction_end_statement(Session *session)
+{
     db_release(session);
     if (session->transactions) {
         if (session->savepoint)
@@ -32,7 +35,8 @@ void transaction_end_statement(Session *session) {
     db_release(session);
 }
 
-void transaction_undo_statement(Session *session) {
+void transaction_undo_statement(Session *session)
+{
     if (session->transactions) {
         if (session->savepoint)
             PQclear(PQexec(session->pg, "ROLLBACK TO s; RELEASE s"));
@@ -43,7 +47,8 @@ void transaction_undo_statement(Session *session) {
     }
 }
 
-void transaction_begin(Session *session) {
+void transaction_begin(Session *session)
+{
     if (session->transactions++ == 0) {
         session->command = 1;
         session->logged = false;
@@ -52,7 +57,8 @@ void transaction_begin(Session *session) {
     }
 }
 
-void transaction_commit(Session *session) {
+void transaction_commit(Session *session)
+{
     if (session->transactions == 0)
         session_fail(session, 3902, 1, "The COMMIT TRANSACTION request has no corresponding BEGIN TRANSACTION.");
     if (--session->transactions)
@@ -64,7 +70,8 @@ void transaction_commit(Session *session) {
     db_run(session, "COMMIT");
 }
 
-void transaction_rollback(Session *session) {
+void transaction_rollback(Session *session)
+{
     if (session->transactions == 0)
         session_fail(session, 3903, 1, "The ROLLBACK TRANSACTION request has no corresponding BEGIN TRANSACTION.");
     session->transactions = 0;
