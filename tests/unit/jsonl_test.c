@@ -241,6 +241,26 @@ static void test_row(void)
     free(batch);
 }
 
+static void test_bad_text(void)
+{
+    Field field = {.name = "note", .type = COLUMN_STRING};
+    Schema schema = {&field, 1};
+    ColumnBatch *batch = calloc(1, sizeof *batch);
+
+    column_batch_init(batch, &schema, 3, VALUE_BYTES_MAX, &error);
+    for (int row = 0; row < 2; row++) {
+        column_set_bytes(batch, 0, row ? "abc\xff" : "good", 4, &error);
+        memcpy(batch->position[row], "\x0a\x0b\xff", 3);
+        batch->op[row] = 'I';
+        column_row_end(batch);
+    }
+    check(land(batch, &plain) < 0 && error.kind == ERROR_PERMANENT && strstr(error.message, "\"note\"") && strstr(error.message, "0a0bff") &&
+              strstr(error.message, "byte 4"),
+          "text that is not UTF-8 is an error naming column, position and byte");
+    column_batch_free(batch);
+    free(batch);
+}
+
 static void test_refusals(void)
 {
     Field field = {.name = "v\xff", .type = COLUMN_INT32};
@@ -435,6 +455,7 @@ int main(void)
     test_times();
     test_bytes();
     test_row();
+    test_bad_text();
     test_refusals();
     test_floats();
     test_property();

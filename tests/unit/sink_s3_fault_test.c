@@ -249,6 +249,9 @@ static void test_complete(void)
                    SINK_CREATED, "a lost reply to Complete is settled by the attempt");
     complete_gives(SCRIPT{UPLOAD_OF_ONE_PART, {"POST", "", FAILURE("404 N", "NoSuchUpload")}, {"HEAD", "", ABSENT}, {0}}, FAILS(ERROR_FENCED),
                    "an upload that another has ended fences us");
+    complete_gives(SCRIPT{UPLOAD_OF_ONE_PART, {"POST", "", LOST}, {"POST", "", FAILURE("404 N", "NoSuchUpload")}, {"HEAD", "", ABSENT},
+                          {"POST", "", FAILURE("404 N", "NoSuchUpload")}, {"HEAD", "", OURS_THERE}, {0}},
+                   SINK_CREATED, "an object that appears late, after a lost reply, is ours");
     complete_gives(SCRIPT{UPLOAD_OF_ONE_PART, {"POST", "", FAILURE("404 N", "NoSuchUpload")}, {"HEAD", "", THEIRS_THERE}, {0}}, SINK_EXISTS,
                    "an upload that another has ended to put his own is told");
     complete_gives(SCRIPT{{"POST", "?uploads=", LOST}, UPLOAD_OF_ONE_PART, {"POST", "?uploadId=", COMPLETED}, {"GET", "uploads=", NO_UPLOADS}, {0}},

@@ -13,6 +13,8 @@
 
 #define COMPLETES_IN_FLIGHT 8
 #define ROUNDS_MAX 6
+#define DOUBTS_MAX 3
+#define COMPLETE_STALL_SECONDS 300L /* a server may put all parts together before it says a word */
 #define WAIT_MS 500
 
 static int body_make(S3Object *object, Error *error)
@@ -44,6 +46,7 @@ static int request_start(S3Object *object, Error *error)
         call->body = object->body.data;
         call->body_length = object->body.length;
         call->answer_root = "CompleteMultipartUploadResult";
+        call->stall_s = COMPLETE_STALL_SECONDS;
         s3_call_query(call, "uploadId", object->upload_id);
     } else {
         call->attempt = object->attempt;
@@ -128,10 +131,11 @@ static int settle_absent(S3Object *object, Error *error)
     const char *what = object->upload_id[0] ? "CompleteMultipartUpload" : "PutObject";
 
     if (strcmp(call->code, "NoSuchUpload") == 0) {
-        object->over = true;
         if (object->conflicts)
             return error_set(error, ERROR_TRANSIENT, NULL, "the upload of %.300s ended in a conflict and must be made again", object->key);
-        return error_set(error, ERROR_FENCED, NULL, "another worker has ended our upload of %.300s", object->key);
+        error_set(error, ERROR_FENCED, NULL, "another worker has ended our upload of %.300s", object->key);
+        /* An earlier try of ours, its answer lost, may be at work still: the object can be about to appear. */
+        return (call->tries > 1 || object->doubts) && ++object->doubts < DOUBTS_MAX ? 1 : -1;
     }
     if (call->status == 409 || call->status == 412) {
         object->conflicts++;
@@ -201,6 +205,7 @@ int s3_objects_complete(Sink *base, SinkObject **objects, int count, SinkOutcome
     for (int i = 0; i < count; i++) {
         ((S3Object *)objects[i])->state = S3_WAITING;
         ((S3Object *)objects[i])->conflicts = 0;
+        ((S3Object *)objects[i])->doubts = 0;
     }
     for (int round = 0; waiting && round < ROUNDS_MAX; round++) {
         if (round && s3_pause(&sink->http, s3_backoff_ms(round), error) < 0)

@@ -207,7 +207,7 @@ static void easy_prepare(S3Call *call)
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS);
     curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
-    curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, STALL_SECONDS);
+    curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, call->stall_s ? call->stall_s : STALL_SECONDS);
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, call->timeout_ms);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, answer_take);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);

@@ -3,7 +3,7 @@
  *
  * A call is one request with all its retries: it is signed anew for each try, retried with full jitter (100 ms..20 s) after
  * network failures, 500, 502, 503, 504, 429, SlowDown and RequestTimeout, and once after RequestTimeTooSkewed with the clock corrected by the
- * server's Date. Up to the caller's own limit many calls run at once; connections are kept and reused.
+ * server's Date. The process ignores SIGPIPE. Up to the caller's own limit many calls run at once; connections are kept and reused.
  */
 #ifndef SLUICE_SINK_S3_HTTP_H
 #define SLUICE_SINK_S3_HTTP_H
@@ -46,6 +46,7 @@ struct S3Call {
     const char *attempt;       /* into x-amz-meta-sluice-attempt, or NULL */
     const char *answer_root;   /* a 200 whose XML has another root element is a failure */
     int tries_max;             /* 0 = the http's */
+    long stall_s;              /* without a byte in either direction this long a try is lost; 0 = 30 */
     long timeout_ms;           /* of the whole of one try; 0 = only that it must not stall */
     void (*done)(S3Call *call); /* called from s3_wait when it is over; may be NULL */
     void *context;

@@ -33,6 +33,7 @@ typedef struct S3Object {
     S3Call call;
     Buffer body;
     int conflicts; /* answers of 409 and 412 with nothing there */
+    int doubts;    /* times the upload was gone and the object not there, after an answer had been lost */
 } S3Object;
 
 #endif
