@@ -299,7 +299,7 @@ static void test_interrupt(void)
 
     stop_at_ms = begin + 300;
     check(sink_put(peer.sink, "t/o", OURS, "content", 7, &outcome, &error) < 0 && error.kind == ERROR_INTERRUPTED, "a beat that says stop ends a wait");
-    check(clock_monotonic_ms() - begin < 1500, "within a second");
+    check(clock_monotonic_ms() - begin < 10000, "long before the answer would be given up");
     stop_at_ms = 0;
     peer_stop(&peer);
 }
