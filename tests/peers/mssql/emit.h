@@ -47,6 +47,8 @@ typedef struct OutColumn {
     Fragment fragment;
     bool cast; /* the value is cast in C to cast_type when it is read */
     TypeInfo cast_type;
+    bool to_string;      /* hierarchyid.ToString() */
+    const Expr *variant; /* the CASE of variant.h over a sql_variant column */
     bool nullable;
 } OutColumn;
 

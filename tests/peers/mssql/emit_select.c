@@ -1,5 +1,6 @@
 /* FROM and SELECT. */
 #include "emit.h"
+#include "variant.h"
 
 #include <string.h>
 #include <strings.h>
@@ -216,13 +217,38 @@ static bool top_cast(const Expr *expr, const Fragment *inner)
 }
 
 /* One item of the select list; at the top a CAST of a user column is left to value_cast of type.h. */
+/* The methods and CASEs that are answered value by value when the row is read. */
+static bool exact_text(Session *session, const Expr *expr, Scope *scope, OutColumn *to)
+{
+    static const TypeInfo wide = {.type = TYPE_NVARCHAR, .max_length = 8000}, max = {.type = TYPE_NVARCHAR, .max_length = -1};
+    const Expr *column = variant_case_column(expr);
+    Expr method = {.kind = EXPR_COLUMN, .line = expr->line, .name = expr->name};
+    if (column) {
+        to->fragment = emit_scalar(session, column, scope);
+        to->variant = expr;
+        to->cast_type = max;
+        to->cast = to->fragment.user && to->fragment.type.type == TYPE_SQL_VARIANT;
+    } else if (expr->kind == EXPR_FUNCTION && expr->name.count > 1 && expr->arg_count == 0 &&
+               !strcmp(expr->name.parts[expr->name.count - 1], "ToString")) {
+        method.name.count--;
+        to->fragment = emit_scalar(session, &method, scope);
+        to->to_string = true;
+        to->cast_type = wide;
+        to->cast = to->fragment.user && to->fragment.type.type == TYPE_HIERARCHYID;
+    }
+    if (!to->cast)
+        to->variant = NULL;
+    return to->cast;
+}
+
 static void add_item(Session *session, const SelectItem *item, Scope *scope, OutMode mode, OutColumn *to)
 {
     const Expr *expr = item->expr;
     memset(to, 0, sizeof *to);
     to->nullable = true;
     Constant constant;
-    if (mode == OUT_TOP && expr->kind == EXPR_CAST && !constant_fold(session, expr, &constant)) {
+    bool exact = mode == OUT_TOP && exact_text(session, expr, scope, to);
+    if (mode == OUT_TOP && !exact && expr->kind == EXPR_CAST && !constant_fold(session, expr, &constant)) {
         Fragment inner = emit_scalar(session, expr->args[0], scope);
         if (top_cast(expr, &inner)) {
             to->fragment = inner;

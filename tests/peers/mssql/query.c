@@ -1,5 +1,7 @@
 #include "query.h"
 
+#include "variant.h"
+
 #include <endian.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -256,6 +258,19 @@ static void describe(Session *session, RowReader *reader, const PGresult *result
         session->gone = true;
 }
 
+/* An explicit conversion; a hierarchyid becomes text by its ToString(), which the select list asked for. */
+static int clr_text(const OutColumn *out, const char *data, size_t length, Bytes *ret, SqlError *error)
+{
+    if (!out->to_string)
+        return value_convert(&out->fragment.type, (const uint8_t *)data, length, &out->cast_type, ret, error);
+    Bytes text = {0};
+    int status = value_to_text(&out->fragment.type, (const uint8_t *)data, length, &text, error);
+    if (!status)
+        status = value_from_text(&out->cast_type, (const char *)text.data, text.length, ret, error);
+    bytes_free(&text);
+    return status;
+}
+
 /* Values that need no conversion stay where libpq put them; the others go through one buffer. */
 static void send_row(Session *session, RowReader *reader, const PGresult *result, int row)
 {
@@ -276,9 +291,11 @@ static void send_row(Session *session, RowReader *reader, const PGresult *result
         reader->offsets[i] = reader->buffer.length;
         if (out->cast) {
             SqlError error = {0};
-            if (out->fragment.user) {
-                if (value_cast(&out->fragment.type, (const uint8_t *)data, (size_t)length, &out->cast_type,
-                               &reader->buffer, &error))
+            if (out->variant) {
+                if (variant_case_value(out->variant, (const uint8_t *)data, (size_t)length, &reader->buffer, &error))
+                    session_fail_with(session, &error);
+            } else if (out->fragment.user) {
+                if (clr_text(out, data, (size_t)length, &reader->buffer, &error))
                     session_fail_with(session, &error);
             }
         } else {

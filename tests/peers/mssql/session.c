@@ -68,6 +68,11 @@ char *lit(Session *session, const char *text)
     return text ? quote_literal(&session->arena, text, strlen(text)) : (char *)"NULL";
 }
 
+void db_pop(Session *session)
+{
+    PQclear(session->results[--session->result_count]);
+}
+
 void db_release(Session *session)
 {
     while (session->result_count)
@@ -176,7 +181,7 @@ char *db_text(Session *session, const char *format, ...)
     char *text = NULL;
     if (PQntuples(result) && !PQgetisnull(result, 0, 0))
         text = arena_copy(&session->arena, PQgetvalue(result, 0, 0), (size_t)PQgetlength(result, 0, 0));
-    PQclear(session->results[--session->result_count]);
+    db_pop(session);
     return text;
 }
 

@@ -73,6 +73,7 @@ PGresult *db_runf(Session *session, const char *format, ...) __attribute__((form
 int64_t db_number(Session *session, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Text of row 0, column 0 in the arena; NULL where there is no row or it is NULL. */
 char *db_text(Session *session, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void db_pop(Session *session);     /* frees the newest result */
 void db_release(Session *session); /* frees the statement's results */
 _Noreturn void db_fail(Session *session, const PGresult *result);
 char *lit(Session *session, const char *text); /* quoted literal, or NULL */

@@ -105,6 +105,7 @@ static void load_view_columns(Session *session, Table *table, const char *view)
         column->nullable = PQgetvalue(result, i, 2)[0] != 't';
         native_type(PQgetvalue(result, i, 1), &column->type);
     }
+    db_pop(session);
 }
 
 static void load_columns(Session *session, Table *table)
@@ -140,6 +141,7 @@ static void load_columns(Session *session, Table *table)
         if (column->identity)
             table->identity = i;
     }
+    db_pop(session);
 }
 
 static Table *load_user(Session *session, int db_id, const char *schema, const char *name)
@@ -150,8 +152,10 @@ static Table *load_user(Session *session, int db_id, const char *schema, const c
                                "FROM mssql.object o JOIN mssql.schema s USING (db_id, schema_id) WHERE o.db_id = %d "
                                "AND s.name = %s AND o.name = %s AND o.type = 'U'",
                                db_id, lit(session, schema), lit(session, name));
-    if (!PQntuples(result))
+    if (!PQntuples(result)) {
+        db_pop(session);
         return NULL;
+    }
     Table *table = arena_alloc(&session->cache_arena, sizeof *table);
     table->db_id = db_id;
     table->object_id = atoi(PQgetvalue(result, 0, 0));
@@ -161,6 +165,7 @@ static Table *load_user(Session *session, int db_id, const char *schema, const c
     table->change_table = PQgetvalue(result, 0, 4)[0] == '1';
     table->shape = PQgetisnull(result, 0, 5) ? 0 : atoi(PQgetvalue(result, 0, 5));
     table->relation = arena_format(&session->cache_arena, "db%d.o%d", db_id, table->object_id);
+    db_pop(session);
     load_columns(session, table);
     return table;
 }
