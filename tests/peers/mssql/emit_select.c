@@ -216,7 +216,6 @@ static bool top_cast(const Expr *expr, const Fragment *inner)
            (expr->arg_count == 1 || !type_is_binary(&inner->type));
 }
 
-/* One item of the select list; at the top a CAST of a user column is left to value_cast of type.h. */
 /* The methods and CASEs that are answered value by value when the row is read. */
 static bool exact_text(Session *session, const Expr *expr, Scope *scope, OutColumn *to)
 {
@@ -241,6 +240,7 @@ static bool exact_text(Session *session, const Expr *expr, Scope *scope, OutColu
     return to->cast;
 }
 
+/* One item of the select list; at the top a CAST of a user column is left to value_convert of type.h. */
 static void add_item(Session *session, const SelectItem *item, Scope *scope, OutMode mode, OutColumn *to)
 {
     const Expr *expr = item->expr;
