@@ -86,6 +86,8 @@ int variant_case_value(const Expr *expr, const uint8_t *value, size_t length, By
     TypeInfo middle = cast->type;
     if (middle.type == TYPE_MONEY) /* four decimals, whatever the default style shows */
         middle = (TypeInfo){.type = TYPE_DECIMAL, .max_length = 9, .precision = 19, .scale = 4};
+    if (middle.type == TYPE_DATETIME && style == STYLE_ISO) /* its three digits in ISO form */
+        middle = (TypeInfo){.type = TYPE_DATETIME2, .max_length = 7, .precision = 23, .scale = 3};
     static const TypeInfo wide = {.type = TYPE_NVARCHAR, .max_length = -1};
     Bytes converted = {0}, text = {0};
     int status = value_convert(&inner_type, inner, inner_length, &middle, &converted, error);

@@ -50,7 +50,8 @@ static int variant_expression(const Field *field, const char *alias, Buffer *tex
         {"N'binary', N'varbinary'", "varbinary(8000)", "1"},
         {"N'float', N'real'", "float(53)", "3"},
         {"N'money', N'smallmoney'", "money", "2"},
-        {"N'datetime', N'smalldatetime', N'datetime2'", "datetime2(7)", "126"},
+        {"N'datetime', N'smalldatetime'", "datetime", "126"},
+        {"N'datetime2'", "datetime2(7)", "126"},
     };
 
     if (buffer_text(text, "CASE", error) < 0)
