@@ -47,6 +47,7 @@ CREATE TABLE _sluice.source_state (
 	identity      jsonb,
 	read_only     boolean,
 	capture       jsonb,
+	instances_md5 text,
 	ddl_after     _sluice.pos,
 	discover_asked_at timestamptz,
 	discovered_at timestamptz,

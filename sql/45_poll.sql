@@ -133,28 +133,33 @@ AS $$
 $$;
 COMMENT ON FUNCTION _sluice.cut_save(_sluice.source_state, jsonb) IS 'Stores the cut: one small row a source';
 
-CREATE FUNCTION _sluice.instances_store(source_id bigint, instances jsonb) RETURNS void
-LANGUAGE sql SET search_path = pg_catalog, pg_temp
+CREATE FUNCTION _sluice.instances_store(source_id bigint, instances jsonb) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
-	WITH found AS (
-		SELECT * FROM jsonb_to_recordset($2) f(instance text, object_id bigint, source_object_id bigint, start text, start_before text, create_date text)
-	), gone AS (
-		DELETE FROM _sluice.capture_instance c WHERE c.source_id = $1 AND NOT EXISTS (SELECT FROM found f WHERE f.instance = c.instance AND f.object_id = c.object_id)
-	), changed AS (
-		UPDATE _sluice.capture_instance c SET start = f.start, start_before = f.start_before, source_object_id = f.source_object_id, create_date = f.create_date
-		FROM found f WHERE c.source_id = $1 AND c.instance = f.instance AND c.object_id = f.object_id
-			AND (c.start, c.start_before, c.source_object_id, c.create_date) IS DISTINCT FROM (f.start::_sluice.pos, f.start_before::_sluice.pos, f.source_object_id, f.create_date)
-	), fresh AS (
-		SELECT f.* FROM found f WHERE NOT EXISTS (SELECT FROM _sluice.capture_instance c WHERE c.source_id = $1 AND c.instance = f.instance AND c.object_id = f.object_id)
-	), asked AS (
-		-- Its columns are not known yet.
-		UPDATE _sluice.source_state x SET discover_asked_at = clock_timestamp() WHERE x.source_id = $1 AND EXISTS (SELECT FROM fresh)
-	)
-	INSERT INTO _sluice.capture_instance AS c (source_id, instance, object_id, source_object_id, start, start_before, create_date)
-	SELECT $1, f.instance, f.object_id, f.source_object_id, f.start, f.start_before, f.create_date FROM fresh f
-	ON CONFLICT (source_id, instance) DO NOTHING
+BEGIN
+	-- Among hundreds of instances nearly every poll finds nothing new: told by a digest.
+	UPDATE _sluice.source_state x SET instances_md5 = md5(instances::text) WHERE x.source_id = $1 AND x.instances_md5 IS DISTINCT FROM md5(instances::text);
+	IF NOT FOUND THEN
+		RETURN false;
+	END IF;
+	DELETE FROM _sluice.capture_instance c WHERE c.source_id = $1
+		AND (c.instance, c.object_id) NOT IN (SELECT f ->> 'instance', (f ->> 'object_id')::bigint FROM jsonb_array_elements(instances) f);
+	UPDATE _sluice.capture_instance c SET start = f.start, start_before = f.start_before, source_object_id = f.source_object_id, create_date = f.create_date
+	FROM jsonb_to_recordset(instances) f(instance text, object_id bigint, source_object_id bigint, start text, start_before text, create_date text)
+	WHERE c.source_id = $1 AND c.instance = f.instance
+		AND (c.start, c.start_before, c.source_object_id, c.create_date) IS DISTINCT FROM (f.start::_sluice.pos, f.start_before::_sluice.pos, f.source_object_id, f.create_date);
+	INSERT INTO _sluice.capture_instance (source_id, instance, object_id, source_object_id, start, start_before, create_date)
+	SELECT $1, f.instance, f.object_id, f.source_object_id, f.start, f.start_before, f.create_date
+	FROM jsonb_to_recordset(instances) f(instance text, object_id bigint, source_object_id bigint, start text, start_before text, create_date text)
+	ON CONFLICT DO NOTHING;
+	IF FOUND THEN
+		-- Their columns are not known yet.
+		UPDATE _sluice.source_state x SET discover_asked_at = clock_timestamp() WHERE x.source_id = $1;
+	END IF;
+	RETURN true;
+END
 $$;
-COMMENT ON FUNCTION _sluice.instances_store(bigint, jsonb) IS 'Low-water marks of all capture instances; a new instance asks for discovery';
+COMMENT ON FUNCTION _sluice.instances_store(bigint, jsonb) IS 'Low-water marks of all capture instances; a new instance asks for discovery. False: nothing moved since the last poll or discovery';
 
 -- A table without pending change is at the cut, if the poll that took the cut had asked this table too: one that began to be
 -- followed meanwhile, or could not be asked, may have changes below it. Bound when created and without SET, so that it is inlined.

@@ -24,7 +24,9 @@ BEGIN
 		RETURN;  -- discovery was asked for and comes first
 	ELSIF FOUND AND NOT EXISTS (SELECT FROM _sluice.batch b WHERE b.table_id = t.table_id) THEN
 		PERFORM _sluice.instance_move(t, _sluice.version_make(t, c, from_pos), from_pos);
-	ELSIF c.instance IS NULL THEN
+	ELSIF FOUND THEN
+		UPDATE _sluice.source_state x SET instances_md5 = NULL WHERE x.source_id = t.source_id;  -- after the batch in hand: judge again
+	ELSE
 		PERFORM _sluice.trouble_set(t.table_id, 'gone', 'SL012', format('capture instance %s of %s is gone', t.instance, t.name),
 			format('SELECT sluice.cdc_script(%L, %L); enables it again, then %s', split_part(t.name, '.', 1),
 				t.schema_name || '.' || t.table_name, _sluice.resync_hint(t.name)));
@@ -57,7 +59,7 @@ END
 $$;
 COMMENT ON FUNCTION _sluice.instances_judge(_sluice.source_state) IS 'Finds tables that retention overtook or whose capture instance vanished';
 
-CREATE FUNCTION _sluice.instances_follow(source_id bigint, cut _sluice.pos, cut_began_at timestamptz) RETURNS void
+CREATE FUNCTION _sluice.instances_follow(source_id bigint) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -75,6 +77,16 @@ BEGIN
 		UPDATE _sluice.tab x SET next_version = _sluice.version_make(found.tab, found.instance, (found.instance).start_before), notice = NULL, notice_hint = NULL
 		WHERE x.table_id = (found.tab).table_id;
 	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION _sluice.instances_follow(bigint) IS 'A newer capture instance with other columns becomes a table''s next schema version';
+
+CREATE FUNCTION _sluice.instances_switch(source_id bigint, cut _sluice.pos, cut_began_at timestamptz) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found record;
+BEGIN
 	FOR found IN
 		SELECT t AS tab, v.version, _sluice.table_low(t, $2, $3) AS at
 		FROM _sluice.tab t JOIN _sluice.schema_version v ON v.table_id = t.table_id AND v.version = t.next_version
@@ -86,7 +98,7 @@ BEGIN
 	END LOOP;
 END
 $$;
-COMMENT ON FUNCTION _sluice.instances_follow(bigint, _sluice.pos, timestamptz) IS 'A newer capture instance with other columns: tables move to it exactly at its start';
+COMMENT ON FUNCTION _sluice.instances_switch(bigint, _sluice.pos, timestamptz) IS 'Tables move to their next capture instance exactly at its start';
 
 CREATE FUNCTION _sluice.fence_note(source_id bigint, answer jsonb) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -159,6 +171,7 @@ DECLARE
 	x _sluice.source_state := _sluice.poll_lock(arg);
 	answer jsonb := arg -> 'answer';
 	reason text;
+	moved boolean;
 BEGIN
 	reason := CASE WHEN x.state <> 'rewound' THEN _sluice.cut_rewound(x, answer) END;
 	IF reason IS NOT NULL THEN
@@ -168,12 +181,16 @@ BEGIN
 	IF reason IS NOT NULL OR x.state = 'rewound' THEN
 		RETURN jsonb_build_object('planned', 0);
 	END IF;
-	PERFORM _sluice.instances_store(x.source_id, coalesce(answer -> 'instances', '[]'));
+	moved := _sluice.instances_store(x.source_id, coalesce(answer -> 'instances', '[]'));
 	PERFORM _sluice.pending_note(x, coalesce(answer -> 'newest', '[]'),
 		coalesce((answer ->> 'source_time')::timestamptz, clock_timestamp()));
 	PERFORM _sluice.probes_note(x, coalesce(answer -> 'failed', '[]'));
-	PERFORM _sluice.instances_judge(x);
-	PERFORM _sluice.instances_follow(x.source_id, coalesce((answer ->> 'position')::_sluice.pos, x.position), x.poll_began_at);
+	IF moved THEN
+		-- Only a low-water mark that moves can overtake a table, only a new instance can be followed.
+		PERFORM _sluice.instances_judge(x);
+		PERFORM _sluice.instances_follow(x.source_id);
+	END IF;
+	PERFORM _sluice.instances_switch(x.source_id, coalesce((answer ->> 'position')::_sluice.pos, x.position), x.poll_began_at);
 	PERFORM _sluice.fence_note(x.source_id, answer);
 	PERFORM _sluice.ddl_note(x.source_id, coalesce(answer -> 'ddl', '[]'));
 	RETURN jsonb_build_object('planned', _sluice.plan(x.source_id));

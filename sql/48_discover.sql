@@ -114,7 +114,7 @@ DECLARE
 BEGIN
 	PERFORM _sluice.facts_tables(x.source_id, coalesce(facts -> 'tables', '[]'));
 	UPDATE _sluice.source_state y SET server = facts -> 'server', database = facts -> 'database', jobs = nullif(facts -> 'jobs', 'null'),
-		discovered_at = x.poll_began_at
+		discovered_at = x.poll_began_at, instances_md5 = NULL
 	WHERE y.source_id = x.source_id;
 	PERFORM _sluice.table_resolve(t) FROM _sluice.tab t
 	WHERE t.source_id = x.source_id AND t.wanted <> 'dropped' AND t.phase = 'registered' AND t.trouble IS NULL;

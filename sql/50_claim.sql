@@ -46,11 +46,13 @@ DECLARE
 	picked bigint;
 BEGIN
 	-- A lone runner takes turns between loads and changes.
-	SELECT b.batch_id INTO picked FROM _sluice.batch b JOIN _sluice.claimable c ON c.batch_id = b.batch_id
+	SELECT c.batch_id INTO picked FROM _sluice.claimable c
 	WHERE (c.work <> 'load' OR allowed OR c.commit_no IS NOT NULL) AND (c.work NOT IN ('load', 'cdc') OR NOT c.source_id = ANY (filled))
 	ORDER BY c.rank, CASE WHEN runners = 1 AND c.work = last_work AND c.work IN ('load', 'cdc') THEN 1 ELSE 0 END, c.oldest_at, c.batch_id
-	LIMIT 1 FOR UPDATE OF b SKIP LOCKED;
-	RETURN picked;
+	LIMIT 1;
+	-- Claims come one after another, so only somebody who drops or resets the table can hold it: then there is other work.
+	PERFORM FROM _sluice.batch b WHERE b.batch_id = picked FOR UPDATE SKIP LOCKED;
+	RETURN CASE WHEN FOUND THEN picked END;
 END
 $$;
 COMMENT ON FUNCTION _sluice.batch_pick(text) IS 'The batch whose turn it is: recovery first, then kept commits, then the oldest unread change; loads on at most half of the runners';
@@ -73,10 +75,10 @@ BEGIN
 	ELSIF picked.work NOT IN ('cdc', 'epoch') THEN
 		RETURN ARRAY[picked.batch_id];
 	END IF;
-	SELECT array_agg(g.batch_id) INTO ids FROM (
-		SELECT b.batch_id FROM _sluice.batch b JOIN _sluice.claimable c ON c.batch_id = b.batch_id
-		WHERE c.source_id = picked.source_id AND c.target_id = picked.target_id AND c.work = picked.work AND c.commit_no IS NULL
-		ORDER BY (c.batch_id <> picked.batch_id), c.oldest_at, c.batch_id LIMIT least(greatest(most, 1), 64) FOR UPDATE OF b SKIP LOCKED) g;
+	SELECT array_agg(c.batch_id) INTO ids FROM (SELECT x.batch_id FROM _sluice.claimable x
+		WHERE x.source_id = picked.source_id AND x.target_id = picked.target_id AND x.work = picked.work AND x.commit_no IS NULL
+		ORDER BY x.batch_id <> picked.batch_id, x.oldest_at, x.batch_id LIMIT least(greatest(most, 1), 64)) c;
+	SELECT array_agg(g.batch_id) INTO ids FROM (SELECT b.batch_id FROM _sluice.batch b WHERE b.batch_id = ANY (ids) ORDER BY b.batch_id FOR UPDATE SKIP LOCKED) g;
 	RETURN ids;
 END
 $$;
@@ -133,6 +135,7 @@ AS $$
 DECLARE
 	w _sluice.worker := _sluice.worker_alive(arg);
 	turn _sluice.turn;
+	picked bigint;
 	b _sluice.batch;
 	ids bigint[];
 BEGIN
@@ -140,7 +143,8 @@ BEGIN
 		RETURN NULL;
 	END IF;
 	SELECT * INTO turn FROM _sluice.turn FOR UPDATE;
-	SELECT * INTO b FROM _sluice.batch x WHERE x.batch_id = _sluice.batch_pick(turn.last_work);
+	picked := _sluice.batch_pick(turn.last_work);
+	SELECT * INTO b FROM _sluice.batch x WHERE x.batch_id = picked;
 	IF b.batch_id IS NULL THEN
 		RETURN NULL;
 	END IF;

@@ -128,6 +128,8 @@ AS $$
 	UPDATE _sluice.job j SET state = 'done', ended_at = clock_timestamp(), message = format('epoch %s streams as of %s', b.epoch, b.to_pos)
 	FROM _sluice.batch b JOIN _sluice.tab t USING (table_id)
 	WHERE b.batch_id = ANY ($1) AND b.fence AND t.epoch = b.epoch AND j.job_id = t.job_id AND j.ended_at IS NULL;
+	-- A capture instance that appeared during the load can be followed from now on.
+	UPDATE _sluice.source_state x SET instances_md5 = NULL WHERE x.source_id IN (SELECT b.source_id FROM _sluice.batch b WHERE b.batch_id = ANY ($1) AND b.fence);
 $$;
 COMMENT ON FUNCTION _sluice.offsets_move(bigint[]) IS 'Tables stand where their change batches ended; at the fence they stream';
 
