@@ -75,9 +75,10 @@ def start(dir, dataset, port):
     if hasattr(data, "after"):
         data.after(simulator, say)
     wait_landed(demo, cluster, data)
-    show(demo, cluster, data)
+    lake = landed(demo)
+    show(demo, cluster, lake)
     if hasattr(data, "compare"):
-        data.compare(landed(demo), say)
+        data.compare(lake, say)
     farewell(demo, cluster)
 
 
@@ -118,12 +119,11 @@ def landed(demo):
     return Landed(FolderStore(demo.dir / "lake"), SOURCE)
 
 
-def show(demo, cluster, data):
+def show(demo, cluster, lake):
     print("\n=# SELECT * FROM sluice.status;")
     subprocess.run([cluster.bindir / "psql", "-X", "-P", "pager=off", "-d", cluster.conninfo(), "-c",
                     "SELECT * FROM sluice.status"], check=True)
     print("What landed, read by Python from the files alone:")
-    lake = landed(demo)
     for table in lake.tables():
         files = lake.of(table)
         rows = sum(len(file.rows) for file in files)
