@@ -65,9 +65,24 @@ work_copy() {
     chmod 755 "$work"
 }
 
+# Whatever a test that was killed has left behind: known by the folder, which nobody else uses.
+work_clean() {
+    [ -n "${work:-}" ] || return
+    local process
+    for process in /proc/[0-9]*; do
+        if [[ $(readlink "$process/exe" 2> /dev/null) == "$work"/* ]] ||
+            tr '\0' ' ' 2> /dev/null < "$process/cmdline" | grep -qF "$work/"; then
+            [ "${process#/proc/}" = $$ ] || kill -KILL "${process#/proc/}" 2> /dev/null
+        fi
+    done
+    [ "${KEEP:-}" = 1 ] || rm -rf "$work"
+}
+
 work_prepare() {
     work=$(mktemp -d "${TMPDIR:-/tmp}/sluice.XXXXXX") || return 1
-    trap '[ "${KEEP:-}" = 1 ] || rm -rf "$work"' EXIT
+    trap work_clean EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
     work_copy
 }
 
