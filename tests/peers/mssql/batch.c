@@ -214,9 +214,14 @@ static void run_waitfor(Parser *parser)
     if (token->kind != TOKEN_STRING || sscanf(token->text, "%d:%d:%lf", &hours, &minutes, &seconds) < 2)
         parser_fail(parser);
     parser->at++;
-    double total = hours * 3600 + minutes * 60 + seconds;
-    struct timespec pause = {.tv_sec = (time_t)total, .tv_nsec = (long)((total - (double)(time_t)total) * 1e9)};
-    nanosleep(&pause, NULL);
+    Session *session = parser->session;
+    int64_t left = (int64_t)((hours * 3600 + minutes * 60 + seconds) * 1000);
+    for (; left > 0 && !session->gone; left -= 50) { /* the client may go or send an attention meanwhile */
+        struct timespec pause = {.tv_nsec = (left < 50 ? left : 50) * 1000000};
+        nanosleep(&pause, NULL);
+        if (session->sink->poll && session->sink->poll(session->sink->context))
+            session->gone = true;
+    }
 }
 
 static void skip_transaction_name(Parser *parser)

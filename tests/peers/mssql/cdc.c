@@ -214,7 +214,7 @@ static void create_change_table(Session *session, Enable *enable, bool command_i
                           integer = {.type = TYPE_INT, .max_length = 4, .precision = 10},
                           mask = {.type = TYPE_VARBINARY, .max_length = 128};
     int db = session->db_id, id = enable->object_id, ordinal = 0;
-    Text columns = {.arena = &session->arena};
+    Text columns = {.arena = &session->arena}, storage = {.arena = &session->arena};
     text_format(&columns, "\"__$start_lsn\" bytea NOT NULL, \"__$end_lsn\" bytea, \"__$seqval\" bytea NOT NULL, "
                           "\"__$operation\" int NOT NULL, \"__$update_mask\" bytea");
     db_runf(session,
@@ -239,14 +239,16 @@ static void create_change_table(Session *session, Enable *enable, bool command_i
         db_runf(session, "INSERT INTO mssql.captured_column VALUES (%d, %s, %d, '%s', %d, %d)", id,
                 lit(session, column->name), column->id, type_name(&column->type), ordinal, column->computed);
         if (!column->computed)
-            text_format(&columns, ", v%d bytea", 5 + ordinal);
+            text_format(&columns, ", v%d bytea", 5 + ordinal),
+                text_format(&storage, "ALTER TABLE db%d.o%d ALTER COLUMN v%d SET STORAGE EXTERNAL;", db, id,
+                            5 + ordinal);
         db_release(session);
     }
     if (command_id) {
         change_column(session, enable, 6 + ordinal, "__$command_id", &integer, true, "__$command_id", false);
         text_format(&columns, ", \"__$command_id\" int");
     }
-    db_runf(session, "CREATE TABLE db%d.o%d (%s)", db, id, columns.data);
+    db_runf(session, "CREATE TABLE db%d.o%d (%s); %s", db, id, columns.data, storage.data ? storage.data : "");
     db_runf(session, "CREATE INDEX ON db%d.o%d (\"__$start_lsn\", %s\"__$seqval\", \"__$operation\")", db, id,
             command_id ? "\"__$command_id\", " : "");
     db_runf(session, "INSERT INTO mssql.index VALUES (%d, %d, 1, %s, 1, 1, 0, 0, NULL)", db, id,

@@ -178,6 +178,8 @@ static Fragment aggregate_fragment(Session *session, const Expr *expr, Scope *sc
         ret.typed = integer;
         ret.value = FORMAT(integer ? "trunc(avg(%s)%s)::int4" : "(avg(%s)%s)", fragment_native(session, &inner), over);
     } else { /* string_agg */
+        if (expr->arg_count != 2)
+            session_fail(session, 174, 1, "The string_agg function requires 2 argument(s).");
         const char *order = expr->over && expr->over->order_count
                                 ? emit_order(session, expr->over->order, expr->over->order_count, scope, NULL, NULL, 0)
                                 : NULL;
@@ -354,6 +356,8 @@ Fragment emit_function(Session *session, const Expr *expr, Scope *scope)
     const char *name = expr->name.parts[expr->name.count - 1];
     Fragment ret = {.typed = false};
     session->line = expr->line;
+    if (!expr->arg_count && is_aggregate(expr))
+        session_fail(session, 174, 1, "The %s function requires 1 argument(s).", name);
     if (special_fragment(session, expr, scope, name, &ret))
         return ret;
     const FunctionRule *rule = find_rule(name);

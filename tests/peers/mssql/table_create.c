@@ -190,7 +190,9 @@ void column_add(Session *session, int object_id, const ColumnSpec *given)
                 session->db_id, object_id, (long long)spec->seed, (long long)spec->increment);
     if (spec->computed)
         return;
-    db_runf(session, "ALTER TABLE db%d.o%d ADD COLUMN v%d bytea%s", session->db_id, object_id, id, "");
+    db_runf(session,
+            "ALTER TABLE db%d.o%d ADD COLUMN v%d bytea; ALTER TABLE db%d.o%d ALTER COLUMN v%d SET STORAGE EXTERNAL",
+            session->db_id, object_id, id, session->db_id, object_id, id);
     if (type_has_key(&spec->type))
         db_runf(session, "ALTER TABLE db%d.o%d ADD COLUMN k%d bytea", session->db_id, object_id, id);
     if (spec->type.type == TYPE_ROWVERSION) /* a new value with each update of the row */
