@@ -174,8 +174,38 @@ static void lengths(void)
     check(type_length("xml", NULL) == LENGTH_NONE, "xml: DATALENGTH counts another form");
 }
 
+static void utf16(void)
+{
+    static const struct {
+        const char *data;
+        int length;
+        const char *text, *name;
+    } cases[] = {{"a\0\xe4\0", 4, "a\xc3\xa4", "UTF-16: one and two bytes"},
+                 {"\xe5\x65\x3d\xd8\x00\xde", 6, "\xe6\x97\xa5\xf0\x9f\x98\x80", "UTF-16: three bytes and a pair"},
+                 {"\x00\xd8\x61\0", 4, "\xed\xa0\x80\x61", "UTF-16: a lone high surrogate keeps its bytes"},
+                 {"\x00\xdc", 2, "\xed\xb0\x80", "UTF-16: a lone low surrogate at the end"},
+                 {"", 0, "", "UTF-16: nothing"}};
+    Field field = {.name = "c", .source_name = "c", .source_type = "nvarchar(20)", .type = COLUMN_STRING};
+    Schema schema = {.fields = &field, .count = 1};
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        ColumnBatch batch;
+        Error error;
+        cJSON *text;
+
+        column_batch_init(&batch, &schema, 0, 4096, &error);
+        decode_utf16(&batch, 0, cases[i].data, cases[i].length, &error);
+        text = key_text(&batch, 0, 0);
+        check_text(text ? text->valuestring : "NULL", cases[i].text, cases[i].name);
+        cJSON_Delete(text);
+        column_batch_free(&batch);
+    }
+    check(type_length_check_utf16(LENGTH_UTF16, 6, 6) == 0 && type_length_check_utf16(LENGTH_UTF16, 4, 6) < 0, "UTF-16: a short value is seen");
+}
+
 int main(void)
 {
+    utf16();
     numbers();
     times();
     others();

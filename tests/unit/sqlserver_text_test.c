@@ -74,6 +74,11 @@ static void expressions(void)
 {
     static const char *const types[][2] = {
         {"int", "c.[x]]y]"}, {"hierarchyid", "c.[x]]y].ToString()"}, {"geography", "CONVERT(varbinary(max), c.[x]]y])"}};
+    static const char *const exact[][2] = {{"nvarchar(20)", "CONVERT(varbinary(40), [x]]y])"},
+                                           {"nvarchar(max)", "CONVERT(varbinary(max), [x]]y])"},
+                                           {"varchar(8000)", "CONVERT(varbinary(max), CONVERT(nvarchar(max), [x]]y]))"},
+                                           {"char(5)", "CONVERT(varbinary(10), CONVERT(nvarchar(5), [x]]y]))"},
+                                           {"ntext", "CONVERT(varbinary(max), CONVERT(nvarchar(max), [x]]y]))"}};
     Error error;
     Buffer text;
 
@@ -86,6 +91,15 @@ static void expressions(void)
         plan_expression(&field, "c", &text, &error);
         buffer_terminate(&text, &error);
         check_text(text.data, types[i][1], types[i][0]);
+    }
+    for (size_t i = 0; i < sizeof exact / sizeof exact[0]; i++) {
+        Field field = {.source_name = "x]y"};
+
+        snprintf(field.source_type, sizeof field.source_type, "%s", exact[i][0]);
+        buffer_clear(&text);
+        plan_text_expression(&field, NULL, &text, &error);
+        buffer_terminate(&text, &error);
+        check_text(text.data, exact[i][1], exact[i][0]);
     }
     buffer_free(&text);
 }

@@ -2,7 +2,7 @@
 #include "source/sqlserver/decode.h"
 #include "base/clock.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sybdb.h>
 
@@ -214,6 +214,57 @@ static int decode_uuid(ColumnBatch *batch, int index, const void *data, int leng
 static int decode_bytes(ColumnBatch *batch, int index, const void *data, int length, Error *error)
 {
     return column_set_bytes(batch, index, data, (size_t)length, error);
+}
+
+static size_t utf8_put(uint32_t code, uint8_t *ret)
+{
+    if (code < 0x80) {
+        ret[0] = (uint8_t)code;
+        return 1;
+    }
+    if (code < 0x800) {
+        ret[0] = (uint8_t)(0xC0 | code >> 6);
+        ret[1] = (uint8_t)(0x80 | (code & 63));
+        return 2;
+    }
+    if (code < 0x10000) {
+        ret[0] = (uint8_t)(0xE0 | code >> 12);
+        ret[1] = (uint8_t)(0x80 | (code >> 6 & 63));
+        ret[2] = (uint8_t)(0x80 | (code & 63));
+        return 3;
+    }
+    ret[0] = (uint8_t)(0xF0 | code >> 18);
+    ret[1] = (uint8_t)(0x80 | (code >> 12 & 63));
+    ret[2] = (uint8_t)(0x80 | (code >> 6 & 63));
+    ret[3] = (uint8_t)(0x80 | (code & 63));
+    return 4;
+}
+
+int decode_utf16(ColumnBatch *batch, int index, const void *data, int length, Error *error)
+{
+    const uint8_t *bytes = data;
+    uint8_t *text;
+    size_t size = 0;
+    int status;
+
+    if (length % 2)
+        return short_value(batch, index, length, error);
+    text = malloc((size_t)length / 2 * 3 + 1);
+    if (!text)
+        return error_set(error, ERROR_TRANSIENT, NULL, "out of memory for a text of %d bytes", length);
+    for (int i = 0; i < length; i += 2) {
+        uint32_t code = bytes[i] | (uint32_t)bytes[i + 1] << 8;
+        uint32_t next = i + 3 < length ? bytes[i + 2] | (uint32_t)bytes[i + 3] << 8 : 0;
+
+        if ((code & 0xFC00) == 0xD800 && (next & 0xFC00) == 0xDC00) {
+            code = 0x10000 + ((code & 0x3FF) << 10 | (next & 0x3FF));
+            i += 2;
+        }
+        size += utf8_put(code, text + size);
+    }
+    status = column_set_bytes(batch, index, text, size, error);
+    free(text);
+    return status;
 }
 
 typedef struct Fit {

@@ -18,6 +18,9 @@ typedef int (*Decode)(ColumnBatch *batch, int index, const void *data, int lengt
  * column was altered since the schema was taken. */
 int decode_choose(const Field *field, int wire, Decode *ret, Error *error);
 
+/* A text that came as UTF-16LE in a varbinary, into UTF-8; a lone surrogate becomes its three bytes (WTF-8). */
+int decode_utf16(ColumnBatch *batch, int index, const void *data, int length, Error *error);
+
 /* datetime as the server gives commit times: 100 ns units since 1970, server-local. -1: not a datetime. */
 int decode_datetime(const void *data, int length, int64_t *ret);
 /* datetimeoffset -> UTC 100 ns units and offset. */

@@ -86,10 +86,49 @@ int plan_expression(const Field *field, const char *alias, Buffer *text, Error *
     return quoted_column(field, alias, text, error);
 }
 
+static bool is_wide(const char *source_type)
+{
+    return strncmp(source_type, "nchar", 5) == 0 || strncmp(source_type, "nvarchar", 8) == 0;
+}
+
+int plan_text_expression(const Field *field, const char *alias, Buffer *text, Error *error)
+{
+    const char *parenthesis = strchr(field->source_type, '(');
+    long length = parenthesis ? strtol(parenthesis + 1, NULL, 10) : 0; /* 0: (max), text, ntext, xml */
+    char binary[32] = "varbinary(max)", wide[32] = "nvarchar(max)";
+
+    if (length > 0 && length <= 4000) {
+        snprintf(binary, sizeof binary, "varbinary(%ld)", 2 * length);
+        snprintf(wide, sizeof wide, "nvarchar(%ld)", length);
+    }
+    if (is_wide(field->source_type)) {
+        if (buffer_format(text, error, "CONVERT(%s, ", binary) < 0 || quoted_column(field, alias, text, error) < 0)
+            return -1;
+        return buffer_text(text, ")", error);
+    }
+    if (buffer_format(text, error, "CONVERT(%s, CONVERT(%s, ", binary, wide) < 0 || quoted_column(field, alias, text, error) < 0)
+        return -1;
+    return buffer_text(text, "))", error);
+}
+
+static bool column_exact(const Plan *plan, int index)
+{
+    const Field *field = &plan->schema->fields[index];
+
+    return plan->exact_text && field->type == COLUMN_STRING && type_read(field->source_type) == READ_PLAIN;
+}
+
+static int column_expression(const Plan *plan, int index, const char *alias, Buffer *text, Error *error)
+{
+    const Field *field = &plan->schema->fields[index];
+
+    return column_exact(plan, index) ? plan_text_expression(field, alias, text, error) : plan_expression(field, alias, text, error);
+}
+
 int plan_select(const Plan *plan, const char *alias, Buffer *text, Error *error)
 {
     for (int i = 0; i < plan->schema->count; i++) {
-        if ((i && buffer_text(text, ", ", error) < 0) || plan_expression(&plan->schema->fields[i], alias, text, error) < 0 ||
+        if ((i && buffer_text(text, ", ", error) < 0) || column_expression(plan, i, alias, text, error) < 0 ||
             buffer_format(text, error, " AS c%d", i + 1) < 0)
             return -1;
     }
@@ -106,7 +145,9 @@ int plan_select(const Plan *plan, const char *alias, Buffer *text, Error *error)
 int plan_bind(Plan *plan, DBPROCESS *process, Error *error)
 {
     for (int i = 0; i < plan->schema->count; i++) {
-        if (decode_choose(&plan->schema->fields[i], dbcoltype(process, plan->columns[i].wire), &plan->columns[i].decode, error) < 0)
+        if (column_exact(plan, i))
+            plan->columns[i].decode = decode_utf16;
+        else if (decode_choose(&plan->schema->fields[i], dbcoltype(process, plan->columns[i].wire), &plan->columns[i].decode, error) < 0)
             return -1;
     }
     return 0;
@@ -163,7 +204,7 @@ static int large_check(const Plan *plan, DBPROCESS *process, ColumnBatch *batch,
         memcpy(&small, told, sizeof small);
         bytes = small;
     }
-    if (type_length_check(column->rule, data, length, bytes) < 0) {
+    if ((column_exact(plan, index) ? type_length_check_utf16(column->rule, length, bytes) : type_length_check(column->rule, data, length, bytes)) < 0) {
         row_key(plan, process, batch, key, sizeof key);
         return error_set(error, ERROR_TRANSIENT, NULL, "column \"%.120s\" of the row with key (%s) came with %zu bytes, but the server counts %lld", name, key,
                          length, (long long)bytes);
@@ -171,14 +212,14 @@ static int large_check(const Plan *plan, DBPROCESS *process, ColumnBatch *batch,
     return 0;
 }
 
-/* An update's mask tells a value set to NULL from one that was not logged; a delete never logs text, ntext, image. */
+/* The mask tells a value set to NULL from one that was not logged; deletes and before images never have text, ntext, image. */
 static bool not_logged(const PlanColumn *column, PlanRow kind, const uint8_t *mask, int mask_length)
 {
     if (!column->large)
         return false;
-    if (kind == PLAN_UPDATE)
-        return !mask_has(mask, mask_length, column->ordinal);
-    return kind == PLAN_DELETE && column->legacy;
+    if (column->legacy && (kind == PLAN_DELETE || kind == PLAN_BEFORE))
+        return true;
+    return (kind == PLAN_UPDATE || kind == PLAN_BEFORE) && !mask_has(mask, mask_length, column->ordinal);
 }
 
 int plan_row(const Plan *plan, DBPROCESS *process, ColumnBatch *batch, PlanRow kind, const uint8_t *mask, int mask_length, Error *error)

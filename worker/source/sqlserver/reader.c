@@ -110,6 +110,7 @@ static int next_rows(SqlReader *reader, Error *error)
     if (load_remember(reader, error) < 0)
         return -1;
     column_batch_clear(&reader->rows);
+    reader->given = reader->from;
     while (reader->rows.rows == 0 && !reader->finished) {
         if (connection_beat(connection, error) < 0)
             return -1;
@@ -121,11 +122,26 @@ static int next_rows(SqlReader *reader, Error *error)
     return reader->reread && reader->rows.rows > 0 ? reader_reread(reader, error) : 0;
 }
 
+/* A text came that DB-Library cannot convert: from the last row handed out on, texts are read in their exact form. */
+static int next_exact(SqlReader *reader, Error *error)
+{
+    if (reader->plan.exact_text || strcmp(error->code, "2403") != 0 || reader->server->connection.dead || (!reader->changes && reader->keyset.count == 0))
+        return -1;
+    (void)sqlserver_connection(reader->server);
+    column_batch_clear(&reader->rows);
+    reader->from = reader->given;
+    reader->plan.exact_text = true;
+    reader->finished = false;
+    if (reader->build(reader, error) < 0)
+        return -1;
+    return next_rows(reader, error);
+}
+
 int sqlserver_next(Reader *base, const ColumnBatch **ret, Error *error)
 {
     SqlReader *reader = (SqlReader *)base;
 
-    if (next_rows(reader, error) < 0) {
+    if (next_rows(reader, error) < 0 && next_exact(reader, error) < 0) {
         if (reader->statement.open)
             (void)sqlserver_connection(reader->server);
         return error_prefix(error, "%s", json_text(reader->batch, "table", "table"));

@@ -22,6 +22,8 @@ struct SqlReader {
     bool begun;               /* a statement has been sent at least once */
     bool finished;            /* the proved end of the range */
     int64_t statement_rows;   /* rows a statement may return at most */
+    /* Builds the statement's text, after the plan has changed. */
+    int (*build)(SqlReader *reader, Error *error);
     /* Sends the next statement from where reading stands. */
     int (*start)(SqlReader *reader, Error *error);
     /* The current result row into the row under construction; sets op, commit time, position. */
@@ -32,6 +34,7 @@ struct SqlReader {
     bool has_command_id;
     bool reread;              /* values not logged are read from the table */
     ChangePosition from;      /* reading goes on behind it */
+    ChangePosition given;     /* of the last row handed out */
     ChangePosition proved;    /* up to here rows were read and then verified */
     uint8_t to[LSN_BYTES];
     int utc_offset_minutes;

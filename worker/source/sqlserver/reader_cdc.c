@@ -24,10 +24,14 @@ static int text_where(const SqlReader *reader, bool before, Buffer *text, Error 
     return buffer_text(text, reader->has_command_id ? ")))" : ")", error);
 }
 
-static int text_build(SqlReader *reader, const char *instance, bool before, Error *error)
+static int text_build(SqlReader *reader, Error *error)
 {
+    const cJSON *schema = json_member(reader->batch, "schema");
+    const char *instance = json_text(schema, "instance", "");
+    bool before = json_boolean(schema, "before", false);
     Buffer *text = &reader->text;
 
+    buffer_clear(text);
     if (buffer_format(text, error, "SELECT TOP (%lld) c.[__$start_lsn] AS l, %s AS c, c.[__$seqval] AS s, c.[__$operation] AS o, c.[__$update_mask] AS m, t.tran_end_time AS t, ",
                       (long long)reader->statement_rows, reader->has_command_id ? "c.[__$command_id]" : "0") < 0 ||
         plan_select(&reader->plan, "c", text, error) < 0 || buffer_text(text, " FROM ", error) < 0 || text_change_table(text, instance, error) < 0 ||
@@ -74,7 +78,7 @@ static int operation_read(int64_t operation, char *op, PlanRow *kind, Error *err
         return 0;
     case 3:
         *op = 'B';
-        *kind = PLAN_UPDATE;
+        *kind = PLAN_BEFORE;
         return 0;
     case 4:
         *op = 'U';
@@ -158,6 +162,7 @@ int reader_changes_init(SqlReader *reader, const ReadSpec *spec, Error *error)
     reader->proved = reader->from;
     reader->has_command_id = json_boolean(schema, "command_id", true);
     reader->utc_offset_minutes = (int)json_integer(spec->batch, "utc_offset_minutes", reader->server->utc_offset_minutes);
+    reader->build = text_build;
     reader->start = changes_start;
     reader->row = changes_row;
     reader->reread = strcmp(json_text(spec->batch, "lob", ""), "reread") == 0;
@@ -167,7 +172,7 @@ int reader_changes_init(SqlReader *reader, const ReadSpec *spec, Error *error)
     if (plan_init(&reader->plan, spec->schema, json_member(schema, "columns"), WIRE_AHEAD, spec->value_bytes_max, error) < 0 ||
         ordinals_read(reader, spec->schema, instance, error) < 0)
         return -1;
-    return text_build(reader, instance, json_boolean(schema, "before", false), error);
+    return text_build(reader, error);
 }
 
 typedef struct Instance {

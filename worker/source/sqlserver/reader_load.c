@@ -8,8 +8,9 @@
 
 #include <string.h>
 
-static int text_build(SqlReader *reader, const cJSON *schema, Error *error)
+static int text_build(SqlReader *reader, Error *error)
 {
+    const cJSON *schema = json_member(reader->batch, "schema");
     Buffer *text = &reader->text;
     const char *owner, *table;
 
@@ -35,7 +36,7 @@ static int load_start(SqlReader *reader, Error *error)
 
     if (reader->begun && reader->keyset.count == 0)
         return error_set(error, ERROR_TRANSIENT, "The table has no key: its scan starts anew.", "a scan without key was interrupted");
-    if (text_build(reader, json_member(reader->batch, "schema"), error) < 0)
+    if (reader->build(reader, error) < 0)
         return -1;
     if ((reader->after && keyset_parameters(&reader->keyset, 'f', reader->after, &parameters, error) < 0) ||
         (reader->until && keyset_parameters(&reader->keyset, 't', reader->until, &parameters, error) < 0))
@@ -92,6 +93,7 @@ int reader_load_init(SqlReader *reader, const ReadSpec *spec, Error *error)
     until = bound_of(keys, "to");
     reader->after = after && reader->keyset.count ? cJSON_Duplicate(after, true) : NULL;
     reader->until = until && reader->keyset.count ? cJSON_Duplicate(until, true) : NULL;
+    reader->build = text_build;
     reader->start = load_start;
     reader->row = load_row;
     if (sqlserver_position(&reader->server->base, reader->position, sizeof reader->position, error) < 0)

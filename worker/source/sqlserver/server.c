@@ -89,7 +89,7 @@ static int downgrade_check(SqlServer *server, Error *error)
     if (statement_each(&server->connection, text, NULL, text_row, word, &ignored) < 0)
         return 0;
     if (strcmp(word, "FALSE") == 0)
-        return error_set(error, ERROR_PERMANENT, "Install a certificate at the server and let it force encryption, or set encryption 'request'.",
+        return error_set(error, ERROR_PERMANENT, "Install a certificate at the server and let it force encryption, or set encryption 'request' without a ca_file.",
                          "%s encrypts the login only, although encryption is required", server->connection.target);
     return 0;
 }

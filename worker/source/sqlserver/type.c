@@ -168,3 +168,20 @@ int type_length_check(TypeLength rule, const void *data, size_t length, int64_t 
     }
     return 0;
 }
+
+int type_length_check_utf16(TypeLength rule, size_t length, int64_t told)
+{
+    switch (rule) {
+    case LENGTH_UTF16:
+        return (int64_t)length == told ? 0 : -1;
+    case LENGTH_CHARACTERS:
+        return (int64_t)length == 2 * told ? 0 : -1;
+    case LENGTH_AT_MOST:
+        return (int64_t)length >= told ? 0 : -1;
+    case LENGTH_BYTES: /* UTF-8: a character is two bytes here for one to three there */
+        return 3 * (int64_t)length / 2 >= told ? 0 : -1;
+    case LENGTH_NONE:
+        break;
+    }
+    return 0;
+}

@@ -37,5 +37,7 @@ typedef enum TypeLength { LENGTH_NONE, LENGTH_BYTES, LENGTH_UTF16, LENGTH_CHARAC
 TypeLength type_length(const char *source_type, const char *collation);
 /* 0 if a value of `length` UTF-8 or binary bytes is as long as DATALENGTH says, else -1: it was cut. */
 int type_length_check(TypeLength rule, const void *data, size_t length, int64_t told);
+/* The same for a value that came as UTF-16. */
+int type_length_check_utf16(TypeLength rule, size_t length, int64_t told);
 
 #endif
