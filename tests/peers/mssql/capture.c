@@ -304,7 +304,7 @@ static bool scan(Session *session, int db)
             int object = atoi(PQgetvalue(ddl, 0, 2));
             db_release(session);
             note_ddl(session, db, to, kind, detail, object);
-            db_run(session, "SELECT nextval('mssql.version')");
+            session->catalog_changed = true;
         }
         scan_rows(session, db, from, to);
         db_runf(
@@ -324,6 +324,9 @@ static bool scan(Session *session, int db)
     }
     db_release(session);
     db_run(session, "COMMIT");
+    if (session->catalog_changed)
+        db_run(session, "SELECT nextval('mssql.version')");
+    session->catalog_changed = false;
     return to != 0;
 }
 

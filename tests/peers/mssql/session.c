@@ -134,6 +134,8 @@ void db_fail(Session *session, const PGresult *result)
         error_set(&error, 3960, 2, "Snapshot isolation transaction aborted due to update conflict.");
     else if (!strcmp(state, "22003"))
         error_set(&error, 8115, 2, "Arithmetic overflow error converting expression to data type int.");
+    else if (!strcmp(state, "42883") || !strcmp(state, "42804"))
+        error_set(&error, 206, 2, arena_format(&session->arena, "Operand type clash: %s", primary ? primary : ""));
     else if (!strncmp(state, "22", 2))
         error_set(&error, 245, 1, primary ? primary : "Conversion failed.");
     else

@@ -49,6 +49,7 @@ struct Session {
     Arena cache_arena; /* of the table cache */
     Table *tables;
     int64_t cache_version;
+    bool catalog_changed; /* by the open transaction: others must look again once it is visible */
     bool cache_stale; /* its memory is given back when the batch ends */
     int alias_count;
     PGresult *results[SESSION_RESULTS_MAX];

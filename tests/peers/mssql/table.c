@@ -278,6 +278,7 @@ void table_check(Session *session, const Table *table, const char *permission)
 
 void table_changed(Session *session)
 {
+    session->catalog_changed = true;
     db_run(session, "SELECT nextval('mssql.version')");
     session->tables = NULL; /* the memory stays until the batch ends: the statement may still hold tables */
     session->cache_stale = true;

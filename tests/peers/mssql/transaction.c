@@ -5,6 +5,18 @@
  */
 #include "session.h"
 
+/* What was read of the catalogue inside a transaction that is gone, or before one became visible, is forgotten. */
+static void forget_catalog(Session *session, bool committed)
+{
+    if (!session->catalog_changed)
+        return;
+    if (committed)
+        PQclear(PQexec(session->pg, "SELECT nextval('mssql.version')"));
+    session->catalog_changed = false;
+    session->tables = NULL;
+    session->cache_stale = true;
+}
+
 void transaction_begin_statement(Session *session, bool writes)
 {
     if (session->transactions) {
@@ -31,6 +43,7 @@ void transaction_end_statement(Session *session)
             db_runf(session, "SELECT mssql.mark_commit(%d)", session->db_id);
         session->logged = false;
         db_run(session, "COMMIT");
+        forget_catalog(session, true);
     }
     db_release(session);
 }
@@ -41,9 +54,12 @@ void transaction_undo_statement(Session *session)
         if (session->savepoint)
             PQclear(PQexec(session->pg, "ROLLBACK TO s; RELEASE s"));
         session->savepoint = false;
+        session->tables = NULL; /* a table that the statement made is gone */
+        session->cache_stale = true;
     } else if (PQtransactionStatus(session->pg) != PQTRANS_IDLE) {
         PQclear(PQexec(session->pg, "ROLLBACK"));
         session->logged = false;
+        forget_catalog(session, false);
     }
 }
 
@@ -68,6 +84,7 @@ void transaction_commit(Session *session)
     session->logged = false;
     session->savepoint = false;
     db_run(session, "COMMIT");
+    forget_catalog(session, true);
 }
 
 void transaction_rollback(Session *session)
@@ -78,4 +95,5 @@ void transaction_rollback(Session *session)
     session->logged = false;
     session->savepoint = false;
     db_run(session, "ROLLBACK");
+    forget_catalog(session, false);
 }
