@@ -194,25 +194,30 @@ static int login_failed(const Connection *connection, const LoginOptions *option
     return -1;
 }
 
+int connection_batch(Connection *connection, const char *text, Error *error)
+{
+    connection_forget(connection);
+    if (connection_sound(connection, error) < 0)
+        return -1;
+    if (dbcmd(connection->process, text) == SUCCEED && dbsqlexec(connection->process) == SUCCEED) {
+        while (dbresults(connection->process) == SUCCEED)
+            dbcanquery(connection->process);
+    }
+    return connection_sound(connection, error);
+}
+
 static int session_prepare(Connection *connection, const LoginOptions *options, Error *error)
 {
-    char timeout[16];
+    char timeout[16], text[160];
 
     snprintf(timeout, sizeof timeout, "%d", options->query_timeout_s);
     if (dbsetopt(connection->process, DBSETTIME, timeout, 0) == FAIL)
         return error_set(error, ERROR_TRANSIENT, NULL, "the query timeout could not be set on %s", connection->target);
     dbsetinterrupt(connection->process, interrupt_asked, interrupt_answer);
-    connection_forget(connection);
     /* No value comes from outside: lock_timeout_ms is a checked number. NOCOUNT stays off, the row counts are proofs. */
-    if (dbfcmd(connection->process,
-               "SET TEXTSIZE 2147483647 SET LOCK_TIMEOUT %d SET DEADLOCK_PRIORITY LOW "
-               "SET TRANSACTION ISOLATION LEVEL READ COMMITTED",
-               options->lock_timeout_ms) == SUCCEED &&
-        dbsqlexec(connection->process) == SUCCEED) {
-        while (dbresults(connection->process) == SUCCEED)
-            dbcanquery(connection->process);
-    }
-    return connection_sound(connection, error);
+    snprintf(text, sizeof text, "SET TEXTSIZE 2147483647 SET LOCK_TIMEOUT %d SET DEADLOCK_PRIORITY LOW SET TRANSACTION ISOLATION LEVEL READ COMMITTED",
+             options->lock_timeout_ms);
+    return connection_batch(connection, text, error);
 }
 
 int connection_open(Connection *connection, const LoginOptions *options, const char *password, SourceBeat beat, Error *error)

@@ -59,6 +59,8 @@ int connection_open(Connection *connection, const LoginOptions *options, const c
 void connection_close(Connection *connection);
 /* Calls the beat if a second has passed; ERROR_INTERRUPTED if it says stop. For loops that do not wait. */
 int connection_beat(Connection *connection, Error *error);
+/* A batch of SET statements, which no sp_executesql may send: their effect would end with it. */
+int connection_batch(Connection *connection, const char *text, Error *error);
 void connection_forget(Connection *connection);
 /* 0 if nothing went wrong since connection_forget, else -1 with what did. */
 int connection_sound(Connection *connection, Error *error);

@@ -98,13 +98,15 @@ static int value_keep(const SqlReader *reader, const Statement *statement, int c
     const BYTE *data = dbdata(process, wire);
     const char *name = reader->plan.schema->fields[column].source_name;
     size_t length = data ? (size_t)dbdatlen(process, wire) : 0;
+    TypeLength rule = reader->plan.columns[column].rule;
+    int64_t told = rule != LENGTH_NONE ? statement_integer(statement, wire + 1) : 0;
     Found *found;
 
-    if (length > reader->plan.value_bytes_max)
+    /* Longer values were cut at twice the limit by SET TEXTSIZE. */
+    if (length > reader->plan.value_bytes_max || told > (int64_t)reader->plan.value_bytes_max * 2)
         return error_set(error, ERROR_PERMANENT, "Raise max_value_bytes for this table, or leave the column out.",
                          "a value of column \"%.200s\" has %zu bytes, more than max_value_bytes (%zu)", name, length, reader->plan.value_bytes_max);
-    if (data && reader->plan.columns[column].rule != LENGTH_NONE &&
-        type_length_check(reader->plan.columns[column].rule, data, length, statement_integer(statement, wire + 1)) < 0)
+    if (data && type_length_check(rule, data, length, told) < 0)
         return error_set(error, ERROR_TRANSIENT, NULL, "a value of column \"%.200s\" came shorter than the server counts", name);
     found = found_add(list, column, row, reader->plan.value_bytes_max);
     if (!found)

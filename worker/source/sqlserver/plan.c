@@ -180,30 +180,38 @@ static void row_key(const Plan *plan, DBPROCESS *process, ColumnBatch *batch, ch
     }
 }
 
+/* DATALENGTH is an int, of (max) types a bigint. */
+static int64_t number_at(DBPROCESS *process, int wire)
+{
+    const BYTE *data = dbdata(process, wire);
+    int64_t big;
+    int32_t small;
+
+    if (!data)
+        return -1;
+    if (dbdatlen(process, wire) == 8) {
+        memcpy(&big, data, sizeof big);
+        return big;
+    }
+    memcpy(&small, data, sizeof small);
+    return small;
+}
+
 static int large_check(const Plan *plan, DBPROCESS *process, ColumnBatch *batch, int index, const void *data, size_t length, Error *error)
 {
     const PlanColumn *column = &plan->columns[index];
     const char *name = plan->schema->fields[index].source_name;
     char key[200];
-    const BYTE *told;
-    int64_t bytes;
+    int64_t bytes = column->told ? number_at(process, column->told) : -1;
 
-    if (length > plan->value_bytes_max) {
+    if (length > plan->value_bytes_max || bytes > (int64_t)plan->value_bytes_max * 2) {
         row_key(plan, process, batch, key, sizeof key);
         return error_set(error, ERROR_PERMANENT, "Raise max_value_bytes for this table, or leave the column out.",
-                         "the value of column \"%.120s\" in the row with key (%s) has %zu bytes, more than max_value_bytes (%zu)", name, key, length,
-                         plan->value_bytes_max);
+                         "the value of column \"%.120s\" in the row with key (%s) has %lld bytes, more than max_value_bytes (%zu)", name, key,
+                         (long long)(bytes > (int64_t)length ? bytes : (int64_t)length), plan->value_bytes_max);
     }
-    if (!column->told || !(told = dbdata(process, column->told)))
+    if (bytes < 0)
         return 0;
-    if (dbdatlen(process, column->told) == 8) {
-        memcpy(&bytes, told, sizeof bytes);
-    } else {
-        int32_t small;
-
-        memcpy(&small, told, sizeof small);
-        bytes = small;
-    }
     if ((column_exact(plan, index) ? type_length_check_utf16(column->rule, length, bytes) : type_length_check(column->rule, data, length, bytes)) < 0) {
         row_key(plan, process, batch, key, sizeof key);
         return error_set(error, ERROR_TRANSIENT, NULL, "column \"%.120s\" of the row with key (%s) came with %zu bytes, but the server counts %lld", name, key,

@@ -1,13 +1,37 @@
 /* reader.c - the common part of the readers: see reader.h and source.h */
 #include "source/sqlserver/reader.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/*
+ * DB-Library holds a value whole, so a huge one would break the memory limit before it could be refused. The server cuts
+ * values at twice the limit: what is longer there is too long here in any character set, and DATALENGTH says so.
+ */
+static int text_size_set(SqlServer *server, const ReadSpec *spec, Error *error)
+{
+    int64_t size = spec->value_bytes_max > INT32_MAX / 2 - 1 ? INT32_MAX : (int64_t)spec->value_bytes_max * 2 + 2;
+    bool large = false;
+    char text[48];
+
+    for (int i = 0; i < spec->schema->count; i++)
+        large |= spec->schema->fields[i].large;
+    if (!large || server->text_size == size)
+        return 0;
+    snprintf(text, sizeof text, "SET TEXTSIZE %lld", (long long)size);
+    if (connection_batch(sqlserver_connection(server), text, error) < 0)
+        return -1;
+    server->text_size = size;
+    return 0;
+}
 
 static int reader_open(SqlReader *reader, const ReadSpec *spec, Error *error)
 {
     const char *work = json_text(spec->batch, "work", json_text(spec->batch, "kind", ""));
 
+    if (text_size_set(reader->server, spec, error) < 0)
+        return -1;
     reader->changes = strcmp(work, "load") != 0;
     if (reader->changes ? reader_changes_init(reader, spec, error) < 0 : reader_load_init(reader, spec, error) < 0)
         return -1;

@@ -21,6 +21,7 @@ typedef struct SqlServer {
     int utc_offset_minutes; /* of the server when the connection was opened, then of each poll */
     char probed_at[LSN_TEXT]; /* the captured maximum of the last probe that failed nowhere, "" = none yet */
     char *probed;             /* the instances of that probe, as text; malloc'ed */
+    int64_t text_size;        /* SET TEXTSIZE in force, 0 = the one of the login (no limit) */
     bool statistics_refused;  /* sys.dm_cdc_log_scan_sessions is not ours to read */
 } SqlServer;
 
