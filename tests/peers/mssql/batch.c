@@ -457,6 +457,7 @@ static void batch_clear(Session *session)
         arena_clear(&session->cache_arena);
         session->cache_stale = false;
     }
+    session->target_table = session->target_column = NULL;
     session->alias_count = 0;
     session->line = 1;
 }

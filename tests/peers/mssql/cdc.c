@@ -193,17 +193,16 @@ static bool listed(const char *list, const char *name)
     return false;
 }
 
-static void change_column(Session *session, const Enable *enable, int id, const char *name, const TypeInfo *type,
-                          bool nullable, const char *native, bool computed)
+static void change_column(Session *session, Text *sql, const Enable *enable, int id, const char *name,
+                          const TypeInfo *type, bool nullable, const char *native, bool computed)
 {
-    db_runf(session,
-            "INSERT INTO mssql.column (db_id, object_id, column_id, name, type_name, system_type_id, user_type_id, "
-            "max_length, \"precision\", scale, collation_name, is_nullable, is_computed, native) "
-            "VALUES (%d, %d, %d, %s, '%s', %d, %d, %d, %d, %d, %s, %d, %d, %s)",
-            session->db_id, enable->object_id, id, lit(session, name), type_name(type), type_system_id(type),
-            type_user_id(type), type->max_length, type->precision, type->scale,
-            type->collation[0] ? lit(session, type->collation) : "NULL", nullable, computed, lit(session, native));
-    db_release(session);
+    text_format(sql,
+                "INSERT INTO mssql.column (db_id, object_id, column_id, name, type_name, system_type_id, user_type_id, "
+                "max_length, \"precision\", scale, collation_name, is_nullable, is_computed, native) "
+                "VALUES (%d, %d, %d, %s, '%s', %d, %d, %d, %d, %d, %s, %d, %d, %s);",
+                session->db_id, enable->object_id, id, lit(session, name), type_name(type), type_system_id(type),
+                type_user_id(type), type->max_length, type->precision, type->scale,
+                type->collation[0] ? lit(session, type->collation) : "NULL", nullable, computed, lit(session, native));
 }
 
 /* cdc.<instance>_CT: five metadata columns, the captured ones, and __$command_id last (since the 2012-2016 updates,
@@ -214,7 +213,7 @@ static void create_change_table(Session *session, Enable *enable, bool command_i
                           integer = {.type = TYPE_INT, .max_length = 4, .precision = 10},
                           mask = {.type = TYPE_VARBINARY, .max_length = 128};
     int db = session->db_id, id = enable->object_id, ordinal = 0;
-    Text columns = {.arena = &session->arena}, storage = {.arena = &session->arena};
+    Text columns = {.arena = &session->arena}, storage = {.arena = &session->arena}, rows = {.arena = &session->arena};
     text_format(&columns, "\"__$start_lsn\" bytea NOT NULL, \"__$end_lsn\" bytea, \"__$seqval\" bytea NOT NULL, "
                           "\"__$operation\" int NOT NULL, \"__$update_mask\" bytea");
     db_runf(session,
@@ -222,11 +221,11 @@ static void create_change_table(Session *session, Enable *enable, bool command_i
             "is_ms_shipped) VALUES (%d, %d, %d, %s, 'U', mssql.getdate(), mssql.getdate(), 1)",
             db, id, schema_id_of(session, "cdc"),
             lit(session, arena_format(&session->arena, "%s_CT", enable->instance)));
-    change_column(session, enable, 1, "__$start_lsn", &lsn, false, "__$start_lsn", false);
-    change_column(session, enable, 2, "__$end_lsn", &lsn, true, "__$end_lsn", false);
-    change_column(session, enable, 3, "__$seqval", &lsn, false, "__$seqval", false);
-    change_column(session, enable, 4, "__$operation", &integer, false, "__$operation", false);
-    change_column(session, enable, 5, "__$update_mask", &mask, true, "__$update_mask", false);
+    change_column(session, &rows, enable, 1, "__$start_lsn", &lsn, false, "__$start_lsn", false);
+    change_column(session, &rows, enable, 2, "__$end_lsn", &lsn, true, "__$end_lsn", false);
+    change_column(session, &rows, enable, 3, "__$seqval", &lsn, false, "__$seqval", false);
+    change_column(session, &rows, enable, 4, "__$operation", &integer, false, "__$operation", false);
+    change_column(session, &rows, enable, 5, "__$update_mask", &mask, true, "__$update_mask", false);
     for (int i = 0; i < enable->table->column_count; i++) {
         const Column *column = &enable->table->columns[i];
         if (!listed(enable->columns, column->name))
@@ -235,20 +234,22 @@ static void create_change_table(Session *session, Enable *enable, bool command_i
         if (type.type == TYPE_ROWVERSION)
             type = (TypeInfo){.type = TYPE_BINARY, .max_length = 8};
         ordinal++;
-        change_column(session, enable, 5 + ordinal, column->name, &type, true, NULL, column->computed);
-        db_runf(session, "INSERT INTO mssql.captured_column VALUES (%d, %s, %d, '%s', %d, %d)", id,
-                lit(session, column->name), column->id, type_name(&column->type), ordinal, column->computed);
-        if (!column->computed)
-            text_format(&columns, ", v%d bytea", 5 + ordinal),
-                text_format(&storage, "ALTER TABLE db%d.o%d ALTER COLUMN v%d SET STORAGE EXTERNAL;", db, id,
-                            5 + ordinal);
-        db_release(session);
+        change_column(session, &rows, enable, 5 + ordinal, column->name, &type, true, NULL, column->computed);
+        text_format(&rows, "INSERT INTO mssql.captured_column VALUES (%d, %s, %d, '%s', %d, %d);", id,
+                    lit(session, column->name), column->id, type_name(&column->type), ordinal, column->computed);
+        if (column->computed)
+            continue;
+        text_format(&columns, ", v%d bytea", 5 + ordinal);
+        text_format(&storage, "%s ALTER COLUMN v%d SET STORAGE EXTERNAL", storage.data ? "," : "", 5 + ordinal);
     }
     if (command_id) {
-        change_column(session, enable, 6 + ordinal, "__$command_id", &integer, true, "__$command_id", false);
+        change_column(session, &rows, enable, 6 + ordinal, "__$command_id", &integer, true, "__$command_id", false);
         text_format(&columns, ", \"__$command_id\" int");
     }
-    db_runf(session, "CREATE TABLE db%d.o%d (%s); %s", db, id, columns.data, storage.data ? storage.data : "");
+    db_run(session, rows.data);
+    db_runf(session, "CREATE TABLE db%d.o%d (%s)", db, id, columns.data);
+    if (storage.data)
+        db_runf(session, "ALTER TABLE db%d.o%d%s", db, id, storage.data);
     db_runf(session, "CREATE INDEX ON db%d.o%d (\"__$start_lsn\", %s\"__$seqval\", \"__$operation\")", db, id,
             command_id ? "\"__$command_id\", " : "");
     db_runf(session, "INSERT INTO mssql.index VALUES (%d, %d, 1, %s, 1, 1, 0, 0, NULL)", db, id,

@@ -230,6 +230,7 @@ void statement_update(Parser *parser)
     Name name = parser_name(parser);
     Table *table = table_get(session, &name);
     table_check(session, table, "UPDATE");
+    session->target_table = arena_format(&session->arena, "%s.%s.%s", table->database, table->schema, table->name);
     refuse_system(session, table);
     parser_expect(parser, "set");
     int count;
@@ -239,6 +240,7 @@ void statement_update(Parser *parser)
     bool constant = true;
     for (int i = 0; i < count; i++) {
         const Column *column = &table->columns[list[i].column];
+        session->target_column = column->name;
         list[i].constant = !mentions_column(list[i].expr) &&
                            !(list[i].expr->kind == EXPR_FUNCTION && !strcasecmp(list[i].expr->name.parts[0], "newid"));
         if (list[i].constant) {

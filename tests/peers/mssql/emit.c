@@ -268,6 +268,11 @@ static Fragment cast_fragment(Session *session, const Expr *expr, Scope *scope)
         session_fail(session, 50000, 1, "The simulator cannot convert to %s inside an expression.",
                      type_name(&expr->type));
     const char *native = fragment_native(session, &inner);
+    if (!strcmp(native, "mssql.sysdatetimeoffset()")) { /* a text with the offset, which PostgreSQL's type would drop */
+        bool offset = expr->type.type == TYPE_DATETIMEOFFSET;
+        ret.value = offset ? native : FORMAT("left(%s, 26)::timestamp::%s", native, pg[expr->type.type]);
+        return ret;
+    }
     bool binary_text = type_is_text(&expr->type) && inner.typed && type_is_binary(&inner.type);
     if (binary_text)
         ret.value = expr->arg_count > 1 ? FORMAT("('0x' || upper(encode(%s, 'hex')))", native)

@@ -1,5 +1,5 @@
 /* FROM and SELECT. */
-#include "emit.h"
+#include "query.h"
 #include "variant.h"
 
 #include <string.h>
@@ -103,10 +103,9 @@ static char *changes_source(Session *session, const Source *source, Scope *scope
     if (!table || call->arg_count != 3)
         session_fail(session, 208, 1, "Invalid object name '%s'.", name_text(session, &call->name));
     Constant from, to, option;
-    if (!constant_fold(session, call->args[0], &from) || !constant_fold(session, call->args[1], &to) ||
-        !constant_fold(session, call->args[2], &option))
-        session_fail(session, 50000, 1, "The simulator takes only constants and variables as arguments of %s.",
-                     call->name.parts[1]);
+    from = query_scalar(session, call->args[0]);
+    to = query_scalar(session, call->args[1]);
+    option = query_scalar(session, call->args[2]);
     char *min = db_text(session,
                         "SELECT 1 FROM mssql.change_table WHERE object_id = %d AND start_lsn <= %s AND %s <= %s AND %s "
                         "<= mssql.fn_cdc_get_max_lsn()",
@@ -219,7 +218,8 @@ static bool top_cast(const Expr *expr, const Fragment *inner)
 /* The methods and CASEs that are answered value by value when the row is read. */
 static bool exact_text(Session *session, const Expr *expr, Scope *scope, OutColumn *to)
 {
-    static const TypeInfo wide = {.type = TYPE_NVARCHAR, .max_length = 8000}, max = {.type = TYPE_NVARCHAR, .max_length = -1};
+    static const TypeInfo wide = {.type = TYPE_NVARCHAR, .max_length = 8000},
+                          max = {.type = TYPE_NVARCHAR, .max_length = -1};
     const Expr *column = variant_case_column(expr);
     Expr method = {.kind = EXPR_COLUMN, .line = expr->line, .name = expr->name};
     if (column) {
@@ -453,6 +453,15 @@ static char *emit_block(Session *session, const Select *select, const Scope *out
         aggregate |= is_aggregate(select->items[i].expr);
     for (int i = 0; i < *count; i++)
         plain |= strstr((*columns)[i].fragment.value, "(SELECT ") != NULL;
+    Text groups = {.arena = &session->arena};
+    for (int i = 0; i < select->group_count; i++) {
+        Fragment group = emit_scalar(session, select->group[i], scope);
+        bool key = group.user && group.key; /* values that are equal but for case make one group and show one of them */
+        text_format(&groups, "%s%s", i ? ", " : " GROUP BY ", key ? group.key : group.value);
+        for (int c = 0; c < *count && key; c++)
+            if (!strcmp((*columns)[c].fragment.value, group.value))
+                (*columns)[c].fragment.value = FORMAT("(array_agg(%s))[1]", group.value);
+    }
     Text text = {.arena = &session->arena};
     text_format(&text, "SELECT %s", select->distinct ? "DISTINCT " : "");
     append_items(session, &text, *columns, *count, mode);
@@ -460,8 +469,8 @@ static char *emit_block(Session *session, const Select *select, const Scope *out
         text_format(&text, " FROM %s", from);
     if (where)
         text_format(&text, " WHERE %s", where);
-    for (int i = 0; i < select->group_count; i++)
-        text_format(&text, "%s%s", i ? ", " : " GROUP BY ", emit_scalar(session, select->group[i], scope).value);
+    if (groups.data)
+        text_add(&text, groups.data, groups.length);
     if (select->having)
         text_format(&text, " HAVING %s", emit_predicate(session, select->having, scope));
     else if (aggregate && plain && !select->group_count)

@@ -216,6 +216,7 @@ static void parse_value(Parser *parser, Insert *insert, int index)
     const Column *column = &insert->table->columns[index];
     Expr place, *expr = literal_token(parser, &place);
     Constant constant;
+    session->target_column = column->name;
     if (!expr)
         expr = parser_expr(parser);
     if (expr->kind == EXPR_DEFAULT) {
@@ -320,6 +321,8 @@ void statement_insert(Parser *parser)
     insert->defaults = arena_alloc(&session->arena, sizeof *insert->defaults * columns);
     insert->default_known = arena_alloc(&session->arena, columns);
     table_check(session, insert->table, "INSERT");
+    session->target_table =
+        arena_format(&session->arena, "%s.%s.%s", insert->table->database, insert->table->schema, insert->table->name);
     if (!insert->table->object_id || insert->table->change_table)
         session_fail(session, 259, 1, "Ad hoc updates to system catalogs are not allowed.");
     insert->copy = &session->scratch_copy;

@@ -45,6 +45,9 @@ void session_fail(Session *session, int number, int state, const char *format, .
 void session_fail_with(Session *session, const SqlError *error)
 {
     SqlError copy = *error;
+    if (copy.number == 2628 && session->target_column)
+        snprintf(copy.text, sizeof copy.text, "String or binary data would be truncated in table '%s', column '%s'.",
+                 session->target_table, session->target_column);
     session->error = copy;
     if (!session->error.severity)
         session->error.severity = severity_of(error->number);

@@ -39,6 +39,7 @@ struct Session {
     bool nocount;
     int text_size;
     int identity_insert; /* object_id or 0 */
+    const char *target_table, *target_column; /* of the value being converted: error 2628 names them */
     int command;         /* statement's number in the transaction: __$command_id counts from it */
     uint64_t row_count;  /* @@ROWCOUNT */
     int last_error;
