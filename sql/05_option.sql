@@ -216,7 +216,8 @@ BEGIN
 		SELECT * INTO o FROM _sluice.option p WHERE p.scope = $1 AND p.name = item.key;
 		IF NOT FOUND THEN
 			PERFORM _sluice.fail('22023', format('there is no option %s for a %s', quote_literal(left(item.key, 60)), $1),
-				format('Did you mean %s? SELECT * FROM sluice.option WHERE scope = %L lists them all.', _sluice.option_nearest($1, item.key), $1));
+				format('Did you mean %s? SELECT * FROM sluice.%s lists them all.', _sluice.option_nearest($1, item.key),
+					CASE $1 WHEN 'setting' THEN 'setting' ELSE format('option WHERE scope = %L', $1) END));
 		END IF;
 		result := result || jsonb_build_object(item.key, _sluice.option_value(o, item.value));
 	END LOOP;

@@ -151,7 +151,11 @@ AS $$
 DECLARE
 	t _sluice.tab := _sluice.table_find($1);
 BEGIN
-	IF t.trouble IN ('lost', 'rewound', 'gone') THEN
+	IF t.trouble IS NOT NULL AND t.wanted = 'paused' AND EXISTS (SELECT FROM _sluice.job j WHERE j.table_id = t.table_id AND j.kind = 'resync' AND j.state = 'asked') THEN
+		UPDATE _sluice.tab x SET wanted = 'run' WHERE x.table_id = t.table_id;
+		PERFORM _sluice.wake();
+		RETURN format('table %s runs; its resync begins', t.name);
+	ELSIF t.trouble IN ('lost', 'rewound', 'gone') THEN
 		PERFORM _sluice.fail('55000', format('table %s is %s and cannot simply go on: %s', t.name, t.trouble, t.message), t.hint);
 	ELSIF t.wanted = 'run' AND t.trouble IS NULL AND t.fail_count = 0 THEN
 		RETURN format('table %s runs already', t.name);

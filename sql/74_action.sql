@@ -33,7 +33,7 @@ BEGIN
 		PERFORM _sluice.fail('55000', format('the source of %s went back in time: all of its tables need a new epoch', t.name),
 			format('SELECT * FROM sluice.resync_source(%L);', split_part(t.name, '.', 1)));
 	END IF;
-	SELECT max(j.asked_at) + _sluice.seconds('resync_min_interval_seconds') INTO soon FROM _sluice.job j WHERE j.table_id = t.table_id AND j.kind = 'resync' AND j.who <> 'sluice';
+	SELECT max(j.asked_at) + _sluice.seconds('resync_min_interval_seconds') INTO soon FROM _sluice.job j WHERE j.table_id = t.table_id AND j.kind = 'resync' AND j.who <> 'sluice' AND j.state <> 'canceled';
 	IF soon > clock_timestamp() AND t.trouble IS NULL THEN
 		PERFORM _sluice.fail('55000', format('%s was resynced a moment ago', t.name), 'SELECT sluice.alter_setting(''resync_min_interval_seconds'', ''0''); lifts the limit.');
 	END IF;
@@ -77,16 +77,21 @@ DECLARE
 	s _sluice.source := _sluice.source_find($1);
 	t _sluice.tab;
 BEGIN
-	UPDATE _sluice.source_state x SET state = 'new', code = NULL, message = NULL, hint = NULL, position = NULL, identity = NULL, ddl_after = NULL,
+	UPDATE _sluice.source_state x SET state = 'new', code = NULL, message = NULL, hint = NULL, position = NULL, identity = NULL, ddl_after = NULL, instances_md5 = NULL,
 		discover_asked_at = clock_timestamp(), next_poll_at = NULL, generation = x.generation + 1
 	WHERE x.source_id = s.source_id AND x.state = 'rewound';
 	IF FOUND THEN
 		-- Another log stands behind the positions: rows of this one sort above all of the old one.
 		UPDATE _sluice.source x SET incarnation = x.incarnation + 1 WHERE x.source_id = s.source_id;
+		UPDATE _sluice.capture_instance c SET start = NULL, start_before = NULL WHERE c.source_id = s.source_id;
 		UPDATE _sluice.tab x SET trouble = 'error', hint = _sluice.resync_hint(x.name) WHERE x.source_id = s.source_id AND x.trouble = 'rewound';
 	END IF;
 	FOR t IN SELECT * FROM _sluice.tab x WHERE x.source_id = s.source_id AND x.wanted <> 'dropped' ORDER BY x.name LOOP
-		RETURN QUERY SELECT t.name, r.job, r.state FROM sluice.resync_table(t.name, 'full', coalesce($2, 'resync of the source')) r;
+		BEGIN
+			RETURN QUERY SELECT t.name, r.job, r.state FROM sluice.resync_table(t.name, 'full', coalesce($2, 'resync of the source')) r;
+		EXCEPTION WHEN object_not_in_prerequisite_state THEN
+			RETURN QUERY SELECT t.name, NULL::bigint, 'refused: ' || sqlerrm;
+		END;
 	END LOOP;
 	PERFORM _sluice.wake();
 END

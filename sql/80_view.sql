@@ -31,7 +31,7 @@ CREATE VIEW sluice.table_status WITH (security_barrier) AS
 			WHEN l.behind_s > coalesce((x.jobs ->> 'retention_minutes')::double precision, 4320) * 30 THEN 'at_risk'
 			WHEN l.behind_s > w.late_s + coalesce((t.options ->> 'max_file_age')::double precision, w.age_s) THEN 'late'
 			ELSE 'ok' END AS health,
-		t.phase, t.epoch, t.incarnation, t.version AS schema_version, t.instance AS capture_instance,
+		t.phase, t.epoch, t.incarnation::bigint AS incarnation, t.version::bigint AS schema_version, t.instance AS capture_instance,
 		CASE WHEN t.phase = 'streaming' AND t.pending_since IS NULL AND t.probed_since < x.cut_began_at THEN greatest(t.position, x.position) ELSE t.position END::text AS position,
 		t.pending_since, l.behind_s, t.rows_loaded, t.rows_changed, t.files, t.bytes, t.committed_at,
 		t.load_range::bigint AS load_ranges_planned,
@@ -59,14 +59,14 @@ CREATE VIEW sluice.status WITH (security_barrier) AS
 COMMENT ON VIEW sluice.status IS 'One row a table, and one that says so where no worker is there';
 
 CREATE VIEW sluice.source_status WITH (security_barrier) AS
-	SELECT s.name AS source, s.kind, CASE WHEN _sluice.worker_missing() THEN 'unknown' ELSE x.state END AS state, x.state AS last_state, s.incarnation,
+	SELECT s.name AS source, s.kind, CASE WHEN _sluice.worker_missing() THEN 'unknown' ELSE x.state END AS state, x.state AS last_state, s.incarnation::bigint AS incarnation,
 		x.position::text AS position, x.tran_end_time, x.source_time, x.polled_at,
 		extract(epoch FROM clock_timestamp() - x.polled_at)::double precision AS poll_age_s,
 		extract(epoch FROM x.source_time - x.tran_end_time)::double precision AS capture_age_s,
 		(x.capture ->> 'running')::boolean AS capture_running, (x.capture ->> 'latency_s')::double precision AS capture_latency_s,
 		x.read_only, (x.jobs ->> 'retention_minutes')::bigint AS retention_minutes, x.server ->> 'version' AS server_version, x.server ->> 'edition' AS server_edition,
 		(SELECT count(*) FROM _sluice.tab t WHERE t.source_id = s.source_id AND t.wanted <> 'dropped') AS tables,
-		x.discovered_at, x.checked_at, x.fail_count, x.code,
+		x.discovered_at, x.checked_at, x.fail_count::bigint AS fail_count, x.code,
 		coalesce(x.message, CASE WHEN _sluice.worker_missing() THEN 'no worker is there' WHEN NOT coalesce((x.capture ->> 'running')::boolean, true) THEN 'the capture job does not run' END) AS message,
 		coalesce(x.hint, CASE WHEN _sluice.worker_missing() THEN 'Start sluice-worker.' WHEN NOT coalesce((x.capture ->> 'running')::boolean, true)
 			THEN format('SELECT * FROM sluice.check_cdc(%L) WHERE NOT ok;', s.name) END) AS hint,
@@ -94,8 +94,8 @@ CREATE VIEW sluice.batch WITH (security_barrier) AS
 COMMENT ON VIEW sluice.batch IS 'Batches, open and ended';
 
 CREATE VIEW sluice.file WITH (security_barrier) AS
-	SELECT t.name AS table_name, g.name AS target, f.key, f.state, f.work AS kind, f.epoch, f.version AS schema_version, f.rows, f.bytes, f.first AS first_position,
-		f.last AS last_position, f.commit_no, f.batch_id, f.file_no, f.attempt, f.etag, f.day, f.committed_at
+	SELECT t.name AS table_name, g.name AS target, f.key, f.state, f.work AS kind, f.epoch, f.version::bigint AS schema_version, f.rows, f.bytes, f.first AS first_position,
+		f.last AS last_position, f.commit_no, f.batch_id, f.file_no::bigint AS file_no, f.attempt, f.etag, f.day, f.committed_at
 	FROM _sluice.file f JOIN _sluice.target g USING (target_id) LEFT JOIN _sluice.tab t USING (table_id) WHERE _sluice.may_see(f.table_id);
 COMMENT ON VIEW sluice.file IS 'Objects that landed, once each; orphan: it stands in the bucket, or may, and belongs to no commit';
 
@@ -127,7 +127,7 @@ CREATE VIEW sluice.source_column WITH (security_barrier) AS
 COMMENT ON VIEW sluice.source_column IS 'Columns of the sources'' tables; refused: why a column cannot be captured exactly';
 
 CREATE VIEW sluice.schema_version WITH (security_barrier) AS
-	SELECT t.name AS table_name, v.version, v.version = t.version AS current, v.instance AS capture_instance, v.valid_from::text AS valid_from, v.made_at,
+	SELECT t.name AS table_name, v.version::bigint AS version, v.version = t.version AS current, v.instance AS capture_instance, v.valid_from::text AS valid_from, v.made_at,
 		jsonb_array_length(v.columns)::bigint AS columns, (SELECT string_agg(c ->> 'name', ', ' ORDER BY n) FROM jsonb_array_elements(v.columns) WITH ORDINALITY e(c, n)) AS column_names,
 		v.columns AS definition
 	FROM _sluice.schema_version v JOIN _sluice.tab t USING (table_id) WHERE _sluice.may_see(t.table_id);
