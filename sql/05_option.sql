@@ -75,6 +75,7 @@ INSERT INTO _sluice.option (scope, name, type, low, high, choices, default_value
 	('target/file', 'path', 'text', NULL, 4096, NULL, NULL, true, 'absolute folder on the worker''s machine'),
 	('target/file', 'prefix', 'text', NULL, 512, NULL, NULL, false, 'folder below path'),
 	('target/file', 'unfenced', 'boolean', NULL, NULL, NULL, NULL, false, 'accept a target that cannot refuse to overwrite'),
+	('target/file', 'xattr', 'boolean', NULL, NULL, NULL, NULL, false, 'keep the attempt in an extended attribute (default) or, false, in a file beside'),
 	('target/s3', 'bucket', 'text', NULL, 63, NULL, NULL, true, 'bucket'),
 	('target/s3', 'prefix', 'text', NULL, 512, NULL, NULL, false, 'prefix of every key'),
 	('target/s3', 'region', 'text', NULL, 64, NULL, NULL, false, 'region'),
@@ -85,10 +86,9 @@ INSERT INTO _sluice.option (scope, name, type, low, high, choices, default_value
 	('target/s3', 'access_key_file', 'text', NULL, 4096, NULL, NULL, false, 'file (mode 0600) that holds the access key'),
 	('target/s3', 'secret_key_env', 'text', NULL, 255, NULL, NULL, false, 'environment variable that holds the secret key'),
 	('target/s3', 'secret_key_file', 'text', NULL, 4096, NULL, NULL, false, 'file (mode 0600) that holds the secret key'),
-	('target/s3', 'secret_file', 'text', NULL, 4096, NULL, NULL, false, 'file (mode 0600) with access and secret key'),
 	('target/s3', 'session_token_env', 'text', NULL, 255, NULL, NULL, false, 'environment variable that holds the session token'),
 	('target/s3', 'session_token_file', 'text', NULL, 4096, NULL, NULL, false, 'file (mode 0600) that holds the session token'),
-	('target/s3', 'part_bytes', 'integer', 5242880, 5368709120, NULL, NULL, false, 'size of an upload part'),
+	('target/s3', 'tries', 'integer', 1, 100, NULL, NULL, false, 'attempts at a request before the batch is tried again later'),
 	('target/s3', 'unfenced', 'boolean', NULL, NULL, NULL, NULL, false, 'accept a target that cannot refuse to overwrite');
 
 CREATE FUNCTION _sluice.setting(text) RETURNS text

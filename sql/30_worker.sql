@@ -101,6 +101,7 @@ AS $$
 		AND NOT EXISTS (SELECT FROM _sluice.tab t JOIN _sluice.source_state x USING (source_id)
 			WHERE t.wanted = 'run' AND t.trouble IS NULL AND x.state NOT IN ('error', 'rewound')
 				AND (t.phase = 'loading' OR (t.phase = 'streaming' AND t.pending_since IS NOT NULL) OR (t.phase = 'registered' AND t.instance IS NOT NULL)))
+		AND NOT EXISTS (SELECT FROM _sluice.job j JOIN _sluice.tab t USING (table_id) WHERE j.kind = 'resync' AND j.state = 'asked' AND t.wanted = 'run')
 $$;
 COMMENT ON FUNCTION _sluice.settled(_sluice.worker) IS 'Nothing planned or pending and every source polled since this worker began';
 

@@ -217,8 +217,9 @@ BEGIN
 	WHERE b.batch_id = ANY (ids);
 	DELETE FROM _sluice.commit c USING _sluice.batch b WHERE stop IS NOT NULL AND b.batch_id = ANY (ids) AND c.source_id = b.source_id AND c.target_id = b.target_id
 		AND c.commit_no = ANY (kept) AND NOT EXISTS (SELECT FROM _sluice.batch o WHERE o.source_id = c.source_id AND o.target_id = c.target_id AND o.commit_no = c.commit_no);
-	PERFORM _sluice.trouble_set(t.table_id, stop, arg ->> 'code', text_shown, coalesce(nullif(left(arg ->> 'hint', 2000), ''),
-			CASE WHEN stop = 'error' THEN format('Mend it, then SELECT sluice.resume_table(%L);', t.name) ELSE _sluice.resync_hint(t.name) END))
+	PERFORM _sluice.trouble_set(t.table_id, stop, arg ->> 'code', text_shown, CASE stop
+		WHEN 'error' THEN concat_ws(' ', coalesce(nullif(left(arg ->> 'hint', 2000), ''), 'Mend it.'), format('Then SELECT sluice.resume_table(%L);', t.name))
+		WHEN 'rewound' THEN format('SELECT * FROM sluice.resync_source(%L);', split_part(t.name, '.', 1)) ELSE _sluice.resync_hint(t.name) END)
 	FROM _sluice.tab t WHERE stop IS NOT NULL AND t.table_id IN (SELECT b.table_id FROM _sluice.batch b WHERE b.batch_id = ANY (ids));
 	UPDATE _sluice.tab t SET fail_count = t.fail_count + 1, code = arg ->> 'code', message = text_shown, hint = left(arg ->> 'hint', 2000)
 	WHERE stop IS NULL AND t.trouble IS NULL AND t.table_id IN (SELECT b.table_id FROM _sluice.batch b WHERE b.batch_id = ANY (ids));

@@ -15,11 +15,18 @@ COMMENT ON FUNCTION _sluice.adopt_open(jsonb, bigint, bigint) IS 'The open batch
 CREATE FUNCTION _sluice.adopt_files(entry jsonb, t _sluice.tab, number bigint) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp
 AS $$
-	INSERT INTO _sluice.file (day, target_id, key, source_id, table_id, batch_id, work, epoch, version, commit_no, file_no, attempt, first, last, rows, bytes, etag)
-	SELECT _sluice.key_day(f.key), $2.target_id, f.key, $2.source_id, $2.table_id, ($1 ->> 'batch_id')::bigint, $1 ->> 'work', ($1 ->> 'epoch')::bigint,
-		($1 ->> 'schema_version')::integer, $3, f.file_no, f.attempt, f.first, f.last, f.rows, f.bytes, f.etag
-	FROM jsonb_to_recordset(coalesce(nullif($1 -> 'files', 'null'), '[]')) f(file_no integer, key text, attempt text, first text, last text, rows bigint, bytes bigint, etag text)
-	ON CONFLICT DO NOTHING
+	WITH stored AS (
+		INSERT INTO _sluice.file (day, target_id, key, source_id, table_id, batch_id, work, epoch, version, commit_no, file_no, attempt, first, last, rows, bytes, etag)
+		SELECT _sluice.key_day(f.key), $2.target_id, f.key, $2.source_id, $2.table_id, ($1 ->> 'batch_id')::bigint, $1 ->> 'work', ($1 ->> 'epoch')::bigint,
+			($1 ->> 'schema_version')::integer, $3, f.file_no, f.attempt, f.first, f.last, f.rows, f.bytes, f.etag
+		FROM jsonb_to_recordset(coalesce(nullif($1 -> 'files', 'null'), '[]')) f(file_no integer, key text, attempt text, first text, last text, rows bigint, bytes bigint, etag text)
+		ON CONFLICT DO NOTHING
+		RETURNING work, rows, bytes
+	)
+	UPDATE _sluice.tab x SET files = x.files + n.files, bytes = x.bytes + n.bytes, rows_loaded = x.rows_loaded + n.loaded, rows_changed = x.rows_changed + n.changed
+	FROM (SELECT count(*) AS files, coalesce(sum(s.bytes), 0)::bigint AS bytes, coalesce(sum(s.rows) FILTER (WHERE s.work = 'load'), 0)::bigint AS loaded,
+		coalesce(sum(s.rows) FILTER (WHERE s.work = 'cdc'), 0)::bigint AS changed FROM stored s) n
+	WHERE x.table_id = $2.table_id AND n.files > 0
 $$;
 COMMENT ON FUNCTION _sluice.adopt_files(jsonb, _sluice.tab, bigint) IS 'Files of a manifest''s entry become ledger';
 

@@ -83,6 +83,8 @@ BEGIN
 		PERFORM _sluice.fail('22023', 'option bucket is not the name of a bucket', 'Lower-case letters, digits, - and dots, 3 to 63 characters.');
 	ELSIF kind = 's3' AND options ->> 'endpoint' !~ '^https?://[A-Za-z0-9.:\[\]-]+/?$' THEN
 		PERFORM _sluice.fail('22023', 'option endpoint must be http(s)://host:port', 'Leave it out for AWS.');
+	ELSIF kind = 's3' AND num_nonnulls(options ->> 'access_key_env', options ->> 'access_key_file') <> num_nonnulls(options ->> 'secret_key_env', options ->> 'secret_key_file') THEN
+		PERFORM _sluice.fail('22023', 'access key and secret key go together', 'Give access_key_env and secret_key_env (or _file), or neither: then the worker''s own credentials are used.');
 	ELSIF options ->> 'prefix' !~ '^[A-Za-z0-9._=-]+(/[A-Za-z0-9._=-]+)*$' OR options ->> 'prefix' ~ '(^|/)\.\.?(/|$)' THEN
 		PERFORM _sluice.fail('22023', 'option prefix holds characters that a key cannot', 'Use letters, digits, . _ = - and / between parts.');
 	END IF;
