@@ -3,6 +3,7 @@
 #include "base/clock.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -124,6 +125,7 @@ static int library_start(Error *error)
     return 0;
 }
 
+/* An open file that already has no name; `path` is how to open it again. -1 on failure. */
 static int configuration_write(const LoginOptions *options, char *path, size_t size, Error *error)
 {
     const char *folder = getenv("TMPDIR");
@@ -137,19 +139,20 @@ static int configuration_write(const LoginOptions *options, char *path, size_t s
         return -1;
     }
     snprintf(path, size, "%s/sluice-tds-XXXXXX", folder && *folder ? folder : "/tmp");
-    file = mkstemp(path); /* mode 0600 */
-    written = file < 0 ? -1 : write(file, text.data, text.length);
+    file = mkostemp(path, O_CLOEXEC); /* mode 0600 */
     if (file >= 0)
-        close(file);
+        unlink(path); /* a process killed in mid-login leaves nothing behind */
+    written = file < 0 ? -1 : write(file, text.data, text.length);
     if (written != (ssize_t)text.length) {
         error_set(error, ERROR_TRANSIENT, "TMPDIR must name a folder that can be written.", "cannot write %s: %s", path, strerror(errno));
         if (file >= 0)
-            unlink(path);
-        buffer_free(&text);
-        return -1;
+            close(file);
+        file = -1;
     }
     buffer_free(&text);
-    return 0;
+    /* DB-Library opens it by name. */
+    snprintf(path, size, "/proc/self/fd/%d", file);
+    return file;
 }
 
 static LOGINREC *login_record(const LoginOptions *options, const char *password)
@@ -224,6 +227,7 @@ int connection_open(Connection *connection, const LoginOptions *options, const c
 {
     char path[4096];
     LOGINREC *login;
+    int file;
 
     memset(connection, 0, sizeof *connection);
     connection->beat = beat;
@@ -231,11 +235,14 @@ int connection_open(Connection *connection, const LoginOptions *options, const c
         snprintf(connection->target, sizeof connection->target, "%s\\%s/%s", options->host, options->instance, options->database);
     else
         snprintf(connection->target, sizeof connection->target, "%s:%d/%s", options->host, options->port, options->database);
-    if (library_start(error) < 0 || connection_beat(connection, error) < 0 || configuration_write(options, path, sizeof path, error) < 0)
+    if (library_start(error) < 0 || connection_beat(connection, error) < 0)
+        return -1;
+    file = configuration_write(options, path, sizeof path, error);
+    if (file < 0)
         return -1;
     login = login_record(options, password);
     if (!login) {
-        unlink(path);
+        close(file);
         return error_set(error, ERROR_TRANSIENT, NULL, "out of memory for a login");
     }
     dbsetlogintime(options->login_timeout_s);
@@ -243,7 +250,7 @@ int connection_open(Connection *connection, const LoginOptions *options, const c
     opening = connection;
     connection->process = dbopen(login, "sluice");
     opening = NULL;
-    unlink(path);
+    close(file);
     dbloginfree(login);
     if (!connection->process)
         return login_failed(connection, options, error);

@@ -97,16 +97,19 @@ static int statement_end(SqlReader *reader, Error *error)
 
 static int reader_fill(SqlReader *reader, Error *error)
 {
-    while (!column_batch_full(&reader->rows)) {
+    /* One change may become two rows. */
+    while (!column_batch_full(&reader->rows) && reader->rows.rows < BATCH_ROWS_MAX - 1) {
         int got = statement_row(&reader->statement, error);
 
         if (got < 0)
             return -1;
         if (got == 0)
             return statement_end(reader, error);
-        if (reader->row(reader, error) < 0)
+        got = reader->row(reader, error);
+        if (got < 0)
             return -1;
-        column_row_end(&reader->rows);
+        if (got > 0)
+            column_row_end(&reader->rows);
     }
     return 0;
 }
@@ -189,6 +192,7 @@ void sqlserver_reader_close(Reader *base)
         (void)sqlserver_connection(reader->server);
     if (reader->rows_ready)
         column_batch_free(&reader->rows);
+    reader_changes_free(reader);
     plan_free(&reader->plan);
     buffer_free(&reader->text);
     cJSON_Delete(reader->after);

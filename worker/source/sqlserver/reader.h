@@ -26,13 +26,16 @@ struct SqlReader {
     int (*build)(SqlReader *reader, Error *error);
     /* Sends the next statement from where reading stands. */
     int (*start)(SqlReader *reader, Error *error);
-    /* The current result row into the row under construction; sets op, commit time, position. */
+    /* The current result row into the batch: 1 = a row was added, 0 = none (a before image that waits for its after image). */
     int (*row)(SqlReader *reader, Error *error);
 
     /* changes */
     bool changes;
     bool has_command_id;
     bool reread;              /* values not logged are read from the table */
+    bool before;              /* before images are read: an update may become a delete and an insert, see reader_cdc.c */
+    bool keyless;
+    struct BeforeImage *image;
     ChangePosition from;      /* reading goes on behind it */
     ChangePosition given;     /* of the last row handed out */
     ChangePosition proved;    /* up to here rows were read and then verified */
@@ -49,6 +52,7 @@ struct SqlReader {
 };
 
 int reader_changes_init(SqlReader *reader, const ReadSpec *spec, Error *error);
+void reader_changes_free(SqlReader *reader);
 int reader_load_init(SqlReader *reader, const ReadSpec *spec, Error *error);
 /* Values of the batch that were not logged, from the table by key, where it still has the row. */
 int reader_reread(SqlReader *reader, Error *error);

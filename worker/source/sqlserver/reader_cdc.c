@@ -2,12 +2,17 @@
  * reader_cdc.c - the changes of one capture instance in (from, to], ordered as the change table's clustered index:
  * (start_lsn, command_id, seqval, operation), which is the only total order inside an instance: seqval is not monotonic,
  * command_id alone is shared by the rows of one statement.
+ *
+ * With batch.schema.before the before images are read too: an update of a table without key, or one that changes the key the
+ * table is folded by, lands as D (the old row) and I (the new one); any other stays U.
  */
 #include "source/sqlserver/reader.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* Where the fixed columns stand in the result. */
+enum { OPERATION_BEFORE = 3, OPERATION_AFTER = 4 };
 enum { WIRE_LSN = 1, WIRE_COMMAND, WIRE_SEQVAL, WIRE_OPERATION, WIRE_MASK, WIRE_TIME, WIRE_AHEAD = WIRE_TIME };
 
 /* Before images double the traffic of updates: two texts. */
@@ -28,7 +33,6 @@ static int text_build(SqlReader *reader, Error *error)
 {
     const cJSON *schema = json_member(reader->batch, "schema");
     const char *instance = json_text(schema, "instance", "");
-    bool before = json_boolean(schema, "before", false);
     Buffer *text = &reader->text;
 
     buffer_clear(text);
@@ -36,7 +40,7 @@ static int text_build(SqlReader *reader, Error *error)
                       (long long)reader->statement_rows, reader->has_command_id ? "c.[__$command_id]" : "0") < 0 ||
         plan_select(&reader->plan, "c", text, error) < 0 || buffer_text(text, " FROM ", error) < 0 || text_change_table(text, instance, error) < 0 ||
         buffer_text(text, " AS c LEFT JOIN cdc.lsn_time_mapping AS t ON t.start_lsn = c.[__$start_lsn]", error) < 0 ||
-        text_where(reader, before, text, error) < 0 ||
+        text_where(reader, reader->before, text, error) < 0 ||
         buffer_format(text, error, " ORDER BY c.[__$start_lsn]%s, c.[__$seqval], c.[__$operation]", reader->has_command_id ? ", c.[__$command_id]" : "") < 0)
         return -1;
     return buffer_terminate(text, error);
@@ -55,6 +59,109 @@ static int changes_start(SqlReader *reader, Error *error)
     return statement_start(&reader->statement, &reader->server->connection, reader->text.data, &parameters, error);
 }
 
+/* The latest before image, until its after image comes. */
+struct BeforeImage {
+    ColumnBatch rows; /* one row at most */
+    Buffer key;       /* raw bytes of its key columns */
+    ChangePosition position;
+};
+
+/* Raw key bytes of the current row: length and value of each column, so that no two keys look alike. */
+static int key_bytes(const SqlReader *reader, Buffer *ret, Error *error)
+{
+    DBPROCESS *process = reader->server->connection.process;
+    const Schema *schema = reader->plan.schema;
+
+    buffer_clear(ret);
+    for (int i = 0; i < schema->count; i++) {
+        const BYTE *data = schema->fields[i].key_ordinal ? dbdata(process, reader->plan.columns[i].wire) : NULL;
+        int32_t length = data ? dbdatlen(process, reader->plan.columns[i].wire) : -1;
+
+        if (!schema->fields[i].key_ordinal)
+            continue;
+        if (buffer_append(ret, &length, sizeof length, error) < 0 || (length > 0 && buffer_append(ret, data, (size_t)length, error) < 0))
+            return -1;
+    }
+    return 0;
+}
+
+static int before_keep_key(SqlReader *reader, Error *error)
+{
+    return key_bytes(reader, &reader->image->key, error);
+}
+
+/*
+ * Is the current row the after image of the one that waits, and of a row that has moved? Without a key every update has: as a
+ * multiset its fold takes the old row out and puts the new one in. SQL Server itself logs a change of a unique key as delete and
+ * insert, so a changed key is seen here only where the table's key is not the one it is folded by.
+ */
+static bool before_lands(SqlReader *reader)
+{
+    const ChangePosition *image = &reader->image->position;
+    uint8_t lsn[LSN_BYTES], seqval[LSN_BYTES];
+    bool moved;
+    Error ignored;
+    Buffer key;
+
+    if (statement_integer(&reader->statement, WIRE_OPERATION) != OPERATION_AFTER || statement_lsn(&reader->statement, WIRE_LSN, lsn) < 0 ||
+        statement_lsn(&reader->statement, WIRE_SEQVAL, seqval) < 0 || memcmp(lsn, image->lsn, LSN_BYTES) != 0 ||
+        memcmp(seqval, image->seqval, LSN_BYTES) != 0 || statement_integer(&reader->statement, WIRE_COMMAND) != image->command_id)
+        return false;
+    if (reader->keyless)
+        return true;
+    buffer_init(&key, reader->image->key.maximum);
+    moved = key_bytes(reader, &key, &ignored) < 0 || key.length != reader->image->key.length ||
+            memcmp(key.data, reader->image->key.data, key.length) != 0;
+    buffer_free(&key);
+    return moved;
+}
+
+/* The waiting image becomes a row of the batch: the old row is deleted. */
+static int before_copy(SqlReader *reader, Error *error)
+{
+    const ColumnBatch *from = &reader->image->rows;
+    ColumnBatch *to = &reader->rows;
+
+    for (int i = 0; i < to->schema->count; i++) {
+        const ColumnVector *vector = &from->columns[i];
+        size_t width = column_width(to->schema->fields[i].type);
+
+        if (!vector->valid[0])
+            column_set_null(to, i, vector->unchanged && vector->unchanged[0]);
+        else if (width)
+            memcpy(column_set_fixed(to, i), vector->fixed, width);
+        else if (column_set_bytes(to, i, vector->bytes.data, vector->offsets[1], error) < 0)
+            return -1;
+    }
+    to->op[to->rows] = 'D';
+    to->commit_us[to->rows] = from->commit_us[0];
+    memcpy(to->position[to->rows], from->position[0], ROW_POSITION_BYTES);
+    column_row_end(to);
+    return 0;
+}
+
+static int before_init(SqlReader *reader, const ReadSpec *spec, Error *error)
+{
+    reader->keyless = true;
+    for (int i = 0; i < spec->schema->count; i++)
+        reader->keyless &= spec->schema->fields[i].key_ordinal == 0;
+    reader->image = calloc(1, sizeof *reader->image);
+    if (!reader->image)
+        return error_set(error, ERROR_TRANSIENT, NULL, "out of memory for before images");
+    buffer_init(&reader->image->key, MIB(1));
+    return column_batch_init(&reader->image->rows, spec->schema, ROW_POSITION_BYTES, spec->value_bytes_max, error);
+}
+
+void reader_changes_free(SqlReader *reader)
+{
+    if (!reader->image)
+        return;
+    column_batch_free(&reader->image->rows);
+    buffer_free(&reader->image->key);
+    free(reader->image);
+    reader->image = NULL;
+}
+
 static int64_t commit_time(const SqlReader *reader, DBPROCESS *process)
 {
     const BYTE *data = dbdata(process, WIRE_TIME);
@@ -65,51 +172,66 @@ static int64_t commit_time(const SqlReader *reader, DBPROCESS *process)
     return ticks / 10 - (int64_t)reader->utc_offset_minutes * 60000000;
 }
 
+/* What a change is before its update is judged. */
 static int operation_read(int64_t operation, char *op, PlanRow *kind, Error *error)
 {
-    switch (operation) {
-    case 1:
-        *op = 'D';
-        *kind = PLAN_DELETE;
-        return 0;
-    case 2:
-        *op = 'I';
-        *kind = PLAN_COMPLETE;
-        return 0;
-    case 3:
-        *op = 'B';
-        *kind = PLAN_BEFORE;
-        return 0;
-    case 4:
-        *op = 'U';
-        *kind = PLAN_UPDATE;
-        return 0;
-    default:
+    static const struct {
+        char op;
+        PlanRow kind;
+    } known[] = {[1] = {'D', PLAN_DELETE}, [2] = {'I', PLAN_COMPLETE}, [3] = {'D', PLAN_BEFORE}, [4] = {'U', PLAN_UPDATE}};
+
+    if (operation < 1 || operation > 4)
         return error_set(error, ERROR_INTERNAL, NULL, "the change table has the unknown operation %lld", (long long)operation);
-    }
+    *op = known[operation].op;
+    *kind = known[operation].kind;
+    return 0;
 }
 
-static int changes_row(SqlReader *reader, Error *error)
+/* The current row, as it stands, into the row under construction of `rows`. */
+static int image_read(SqlReader *reader, ColumnBatch *rows, ChangePosition *position, Error *error)
 {
     DBPROCESS *process = reader->server->connection.process;
-    ColumnBatch *rows = &reader->rows;
-    ChangePosition position;
     const BYTE *mask = dbdata(process, WIRE_MASK);
     int64_t operation = statement_integer(&reader->statement, WIRE_OPERATION);
     PlanRow kind = PLAN_COMPLETE;
 
-    if (statement_lsn(&reader->statement, WIRE_LSN, position.lsn) < 0 || statement_lsn(&reader->statement, WIRE_SEQVAL, position.seqval) < 0)
+    if (statement_lsn(&reader->statement, WIRE_LSN, position->lsn) < 0 || statement_lsn(&reader->statement, WIRE_SEQVAL, position->seqval) < 0)
         return error_set(error, ERROR_INTERNAL, NULL, "a change row has no LSN");
     if (operation_read(operation, &rows->op[rows->rows], &kind, error) < 0)
         return -1;
-    position.command_id = (int32_t)statement_integer(&reader->statement, WIRE_COMMAND);
-    position.operation = (uint8_t)operation;
-    change_position_encode(&position, rows->position[rows->rows]);
+    position->command_id = (int32_t)statement_integer(&reader->statement, WIRE_COMMAND);
+    position->operation = (uint8_t)operation;
+    change_position_encode(position, rows->position[rows->rows]);
     rows->commit_us[rows->rows] = commit_time(reader, process);
-    if (plan_row(&reader->plan, process, rows, kind, mask, mask ? dbdatlen(process, WIRE_MASK) : 0, error) < 0)
+    return plan_row(&reader->plan, process, rows, kind, mask, mask ? dbdatlen(process, WIRE_MASK) : 0, error);
+}
+
+static int changes_row(SqlReader *reader, Error *error)
+{
+    ColumnBatch *rows = &reader->rows;
+    ChangePosition position;
+
+    if (reader->before && statement_integer(&reader->statement, WIRE_OPERATION) == OPERATION_BEFORE) {
+        /* `from` stays below it: a restart reads the pair again. */
+        column_batch_clear(&reader->image->rows);
+        if (image_read(reader, &reader->image->rows, &reader->image->position, error) < 0)
+            return -1;
+        column_row_end(&reader->image->rows);
+        return before_keep_key(reader, error);
+    }
+    if (reader->before && reader->image->rows.rows > 0 && before_lands(reader)) {
+        if (before_copy(reader, error) < 0)
+            return -1;
+        if (image_read(reader, rows, &position, error) < 0)
+            return -1;
+        rows->op[rows->rows] = 'I';
+    } else if (image_read(reader, rows, &position, error) < 0) {
         return -1;
+    }
+    if (reader->before)
+        column_batch_clear(&reader->image->rows);
     reader->from = position;
-    return 0;
+    return 1;
 }
 
 static int ordinal_row(const Statement *statement, int set, void *context, Error *error)
@@ -162,6 +284,9 @@ int reader_changes_init(SqlReader *reader, const ReadSpec *spec, Error *error)
     reader->proved = reader->from;
     reader->has_command_id = json_boolean(schema, "command_id", true);
     reader->utc_offset_minutes = (int)json_integer(spec->batch, "utc_offset_minutes", reader->server->utc_offset_minutes);
+    reader->before = json_boolean(schema, "before", false);
+    if (reader->before && before_init(reader, spec, error) < 0)
+        return -1;
     reader->build = text_build;
     reader->start = changes_start;
     reader->row = changes_row;

@@ -51,7 +51,7 @@ static int load_row(SqlReader *reader, Error *error)
     rows->op[rows->rows] = 'R';
     rows->commit_us[rows->rows] = INT64_MIN;
     memcpy(rows->position[rows->rows], reader->load_position, ROW_POSITION_BYTES);
-    return plan_row(&reader->plan, reader->server->connection.process, rows, PLAN_COMPLETE, NULL, 0, error);
+    return plan_row(&reader->plan, reader->server->connection.process, rows, PLAN_COMPLETE, NULL, 0, error) < 0 ? -1 : 1;
 }
 
 /* Each key column must be among the columns read: its last value is where the next statement begins. */
