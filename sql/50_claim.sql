@@ -103,7 +103,9 @@ AS $$
 		'day', to_char(b.day::timestamp, 'YYYY-MM-DD'), 'hour', lpad(b.hour::text, 2, '0'), 'format', b.format, 'target_file_bytes', b.target_file_bytes,
 		'max_value_bytes', b.max_value_bytes, 'lob', b.lob, 'utc_offset_minutes', (SELECT x.utc_offset_minutes FROM _sluice.source_state x WHERE x.source_id = b.source_id), 'retention', b.retention, 'commit', b.commit_no, 'seals', _sluice.seals_doc(b.batch_id))
 		|| jsonb_build_object('schema', jsonb_build_object('id', v.table_id, 'version', v.version, 'source_schema', t.schema_name, 'source_table', t.table_name,
-		'instance', v.instance, 'instance_object_id', v.instance_object_id, 'source_object_id', v.source_object_id, 'command_id', v.command_id, 'columns', v.columns))
+		'instance', v.instance, 'instance_object_id', v.instance_object_id, 'source_object_id', v.source_object_id, 'command_id', v.command_id,
+		-- Where the source's own key is not the fold's, an update must name the row it takes away.
+		'before', t.options ? 'key' OR _sluice.keyless(t), 'columns', v.columns))
 		|| CASE WHEN b.work = 'epoch' THEN jsonb_build_object('at_least', b.epoch + 1,
 			'epoch_prefix', format('%s_sluice/%s/%s/epoch-', _sluice.prefix(g.options), s.path_part, t.path_part)) ELSE '{}' END
 		ORDER BY b.oldest_at, b.batch_id)

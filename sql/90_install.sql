@@ -62,7 +62,7 @@ AS $$
 	LEFT JOIN pg_roles r ON r.rolname = v.name
 	UNION ALL
 	SELECT 'owner', 'schema ' || n.nspname, o.rolname = 'sluice_owner', 'error', o.rolname, 'sluice_owner',
-		format('REASSIGN OWNED BY %I TO sluice_owner; -- or reinstall as a role that may create roles', o.rolname)
+		format('GRANT sluice_owner TO %I; GRANT CREATE ON DATABASE %I TO sluice_owner; SET ROLE %1$I; SELECT _sluice.own_objects();', o.rolname, current_database())
 	FROM pg_namespace n JOIN pg_roles o ON o.oid = n.nspowner WHERE n.nspname IN ('sluice', '_sluice')
 	UNION ALL
 	SELECT 'grant', m.role, false, 'error', format('%s missing', count(*)), 'all of _sluice.grants_wanted()', string_agg(m.fix_sql, ' ') FROM _sluice.grants_missing() m GROUP BY m.role

@@ -3,9 +3,40 @@
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA sluice, _sluice FROM PUBLIC;
 REVOKE ALL ON ALL PROCEDURES IN SCHEMA sluice, _sluice FROM PUBLIC;
 
-DO $$
+CREATE FUNCTION _sluice.own_objects() RETURNS integer
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
 DECLARE
-	item record;
+	command text;
+	changed integer := 0;
+BEGIN
+	FOR command IN
+		-- Schemas first: whoever owns a table must be able to create in its schema.
+		SELECT format('ALTER SCHEMA %I OWNER TO sluice_owner', n.nspname) FROM pg_namespace n WHERE n.nspname IN ('sluice', '_sluice') AND n.nspowner <> 'sluice_owner'::regrole
+		UNION ALL
+		SELECT format('ALTER %s %I.%I OWNER TO sluice_owner', CASE c.relkind WHEN 'v' THEN 'VIEW' WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, n.nspname, c.relname)
+		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+		WHERE n.nspname IN ('sluice', '_sluice') AND c.relkind IN ('r', 'p', 'v', 'S') AND c.relowner <> 'sluice_owner'::regrole
+			-- A sequence of an identity column goes with its table.
+			AND NOT (c.relkind = 'S' AND EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype IN ('i', 'a') AND d.refclassid = 'pg_class'::regclass))
+		UNION ALL
+		SELECT format('ALTER ROUTINE %I.%I(%s) OWNER TO sluice_owner', n.nspname, p.proname, oidvectortypes(p.proargtypes))
+		FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname IN ('sluice', '_sluice') AND p.proowner <> 'sluice_owner'::regrole
+			AND NOT (p.proname = 'partition_member' AND EXISTS (SELECT FROM pg_extension WHERE extname = 'sluice'))
+		UNION ALL
+		SELECT format('ALTER DOMAIN _sluice.%I OWNER TO sluice_owner', t.typname) FROM pg_type t
+		WHERE t.typnamespace = to_regnamespace('_sluice') AND t.typtype = 'd' AND t.typowner <> 'sluice_owner'::regrole
+	LOOP
+		EXECUTE command;
+		changed := changed + 1;
+	END LOOP;
+	RETURN changed;
+END
+$$;
+COMMENT ON FUNCTION _sluice.own_objects() IS 'Gives every object to sluice_owner; whoever calls it must own them and be a member of sluice_owner';
+REVOKE ALL ON FUNCTION _sluice.own_objects() FROM PUBLIC;
+
+DO $$
 BEGIN
 	IF pg_catalog.to_regrole('sluice_owner') IS NULL THEN
 		RETURN;
@@ -14,23 +45,7 @@ BEGIN
 		EXECUTE pg_catalog.format('GRANT sluice_owner TO %I', current_user);
 		EXECUTE pg_catalog.format('GRANT CREATE ON DATABASE %I TO sluice_owner', pg_catalog.current_database());
 	END IF;
-	FOR item IN
-		SELECT pg_catalog.format('ALTER %s %I.%I OWNER TO sluice_owner', CASE c.relkind WHEN 'v' THEN 'VIEW' WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, n.nspname, c.relname) AS command
-		FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-		WHERE n.nspname IN ('sluice', '_sluice') AND c.relkind IN ('r', 'p', 'v', 'S')
-			AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid AND d.deptype IN ('i', 'a')
-				AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND c.relkind = 'S')
-		UNION ALL
-		SELECT pg_catalog.format('ALTER ROUTINE %I.%I(%s) OWNER TO sluice_owner', n.nspname, p.proname, pg_catalog.oidvectortypes(p.proargtypes))
-		FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname IN ('sluice', '_sluice')
-			AND NOT (p.proname = 'partition_member' AND EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = 'sluice'))
-		UNION ALL
-		SELECT 'ALTER DOMAIN _sluice.pos OWNER TO sluice_owner'
-		UNION ALL
-		SELECT pg_catalog.format('ALTER SCHEMA %I OWNER TO sluice_owner', s) FROM pg_catalog.unnest(ARRAY['_sluice', 'sluice']) s
-	LOOP
-		EXECUTE item.command;
-	END LOOP;
+	PERFORM _sluice.own_objects();
 EXCEPTION WHEN insufficient_privilege THEN
 	RAISE NOTICE 'objects stay with %: %', current_user, sqlerrm USING HINT = 'SELECT * FROM sluice.check_install() WHERE NOT ok; lists what an administrator has to do.';
 END
