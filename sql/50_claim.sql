@@ -11,6 +11,9 @@ CREATE VIEW _sluice.claimable AS
 		-- What is sealed is finished even for a paused table; a commit number that was drawn even for one in trouble.
 		AND (b.commit_no IS NOT NULL OR b.table_id IS NULL OR (t.trouble IS NULL AND (t.wanted = 'run' OR b.state <> 'planned')))
 		AND (b.work IN ('check', 'recover') OR NOT p.recover)
+		-- One commit is one piece of work: while one of its batches is held or waits, so do the others.
+		AND (b.commit_no IS NULL OR NOT EXISTS (SELECT FROM _sluice.batch o WHERE o.source_id = b.source_id AND o.target_id = b.target_id AND o.commit_no = b.commit_no
+			AND (o.lease_until >= clock_timestamp() OR o.retry_at > clock_timestamp())))
 		-- A table that is to be read again finishes what is sealed and begins nothing.
 		AND (b.state <> 'planned' OR b.table_id IS NULL OR NOT EXISTS (SELECT FROM _sluice.job j
 			WHERE j.kind = 'resync' AND j.table_id = b.table_id AND j.ended_at IS NULL AND j.state = 'asked'));
@@ -218,8 +221,12 @@ COMMENT ON FUNCTION _sluice.lease_end(bigint[]) IS 'Gives batches back';
 CREATE FUNCTION _sluice.batch_release(arg jsonb) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+	ids bigint[] := _sluice.batches_lock(arg, arg -> 'batches');
 BEGIN
-	PERFORM _sluice.lease_end(_sluice.batches_lock(arg, arg -> 'batches'));
+	-- A load that gave way to changes queues up again behind them.
+	UPDATE _sluice.batch b SET oldest_at = clock_timestamp() WHERE b.batch_id = ANY (ids) AND b.work = 'load' AND b.state <> 'planned';
+	PERFORM _sluice.lease_end(ids);
 	RETURN '{}';
 END
 $$;
