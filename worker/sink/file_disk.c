@@ -49,6 +49,10 @@ int file_failed(const char *what, const char *path, Error *error)
         kind = ERROR_TRANSIENT;
         snprintf(hint, sizeof hint, "Free space in the file system of %.300s%s", folder, number == EDQUOT ? ", or raise the quota." : ".");
         break;
+    case EFBIG:
+        kind = ERROR_TRANSIENT;
+        snprintf(hint, sizeof hint, "Raise the limit on the size of the worker's files (ulimit -f), or lower the table's target_file_bytes.");
+        break;
     case EACCES:
     case EPERM:
         snprintf(hint, sizeof hint, "Give the worker's operating system user the right to write in %.300s", folder);

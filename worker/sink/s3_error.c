@@ -101,8 +101,8 @@ static int status_error(const S3Call *call, const char *what, Error *error)
     char code[16];
 
     snprintf(code, sizeof code, "%ld", call->status);
-    return error_set_code(error, kind, code, meaning ? meaning->hint : NULL, "%s%s%.200s at %.150s: HTTP %ld %s %s%s%s", what,
-                          call->key ? " " : "", call->key ? call->key : "", call->http->host, call->status, call->code, call->message,
+    return error_set_code(error, kind, code, meaning ? meaning->hint : NULL, "%s%s%.200s at %.150s%.100s: HTTP %ld %s %s%s%s", what,
+                          call->key ? " " : "", call->key ? call->key : "", call->http->host, call->http->path, call->status, call->code, call->message,
                           call->request_id[0] ? ", request " : "", call->request_id);
 }
 
