@@ -26,6 +26,7 @@ from reader import FolderStore, BucketStore, Landed
 QUICK = {"poll_interval_ms": 100, "idle_ms": 100, "retry_base_seconds": 0.1, "retry_cap_seconds": 1}
 QUICK_SIMULATOR = {"capture_interval_ms": 50, "idle_interval_ms": 200}
 QUICK_TABLE = {"max_file_age": 0.5}
+TROUBLE = ("error", "lost", "rewound", "gone")
 PASSWORD_ENV = "SLUICE_TEST_PASSWORD"
 
 
@@ -218,7 +219,13 @@ class Stack:
             return str(error)
 
     def wait_state(self, table, state="streaming", timeout_s=60):
-        return self.wait(lambda: (row := self.status(table)) and row["state"] == state and row, f"{table} is {state}", timeout_s)
+        """The table's row once it is in that state; a table in trouble will not get there by itself."""
+        def reached():
+            row = self.status(table)
+            if row and row["state"] != state and row["state"] in TROUBLE and state not in TROUBLE:
+                raise AssertionError(f"{table} is {row['state']}, not {state}: {row['message']} HINT: {row['hint']}")
+            return row and row["state"] == state and row
+        return self.wait(reached, f"{table} is {state}", timeout_s)
 
     def wait_uploaded(self, *tables, timeout_s=60):
         """All that was committed at the source before the call has landed."""

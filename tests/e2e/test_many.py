@@ -66,7 +66,11 @@ def test_denied_table_says_so_and_the_others_go_on(stack):
     stack.wait_uploaded(*others)
     row = bad_row(stack, "error")
     assert "permission" in row["message"].lower() or "denied" in row["message"].lower()
-    assert "GRANT SELECT" in row["hint"]
+    assert "check_source" in row["hint"] or "GRANT SELECT" in row["hint"], row["hint"]
+    stack.sql("CALL sluice.refresh(%s)", stack.name)
+    fixes = [fix for (fix,) in stack.sql("SELECT fix_sql FROM sluice.check_source(%s) WHERE NOT ok UNION ALL SELECT fix_sql FROM sluice.check_cdc(%s) WHERE NOT ok",
+                                         stack.name, stack.name)]
+    assert any("GRANT SELECT" in (fix or "") for fix in fixes), fixes
     assert_equal(stack, others)
     stack.tsql(f"REVOKE SELECT ON OBJECT::{BAD} TO reader_{stack.name}")
     stack.sql("SELECT sluice.resume_table(%s)", stack.table_name(BAD))
@@ -79,7 +83,7 @@ def test_denied_table_says_so_and_the_others_go_on(stack):
 def later_type(stack):
     """Turns a column into one of a type that a later SQL Server has: the simulator's catalogue is told so behind its back."""
     stack.simulator.cluster.psql("INSERT INTO mssql.type VALUES ('vector', 165, 9001, -1, 0, 0, 0) ON CONFLICT DO NOTHING; "
-                                 "UPDATE mssql.column SET user_type_id = 9001 WHERE name = 'k_vector'", database=stack.simulator.database)
+                                 "UPDATE mssql.column SET user_type_id = 9001, type_name = 'vector' WHERE name = 'k_vector'", database=stack.simulator.database)
 
 
 def test_refused_type_names_the_column_and_the_others_go_on(stack):
@@ -115,9 +119,10 @@ def test_cdc_disabled_in_mid_stream_is_gone_and_the_others_go_on(stack):
         change(stack, others, n)
     stack.wait_uploaded(*others)
     row = bad_row(stack, "gone", "error", "lost")
-    assert row["hint"] and "sp_cdc_enable_table" in row["hint"], row
+    assert row["hint"] and "cdc_script" in row["hint"], row
     assert_equal(stack, others)
-    stack.enable_cdc(BAD)
+    stack.sql("CALL sluice.refresh(%s)", stack.name)
+    stack.tsql(stack.one("SELECT sluice.cdc_script(%s, %s)", stack.name, BAD))
     stack.sql("SELECT sluice.resync_table(%s)", stack.table_name(BAD))
     stack.wait_state(BAD)
     change(stack, tables, 5)
