@@ -8,6 +8,7 @@ CREATE TABLE _sluice.worker (
 	version    text,
 	runners    integer NOT NULL,
 	children   integer[] NOT NULL DEFAULT '{}',
+	backend    integer NOT NULL DEFAULT pg_backend_pid(),
 	started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
 	beat_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
 	stopped_at timestamptz

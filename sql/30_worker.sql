@@ -49,6 +49,25 @@ END
 $$;
 COMMENT ON FUNCTION _sluice.identity_note() IS 'Another server or timeline than last seen: everything is recovered before it is planned';
 
+CREATE FUNCTION _sluice.workers_bury() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	gone bigint;
+BEGIN
+	-- The connection that registered a worker ends with it, at once on the same machine. Where it lingers, the leases run out.
+	FOR gone IN
+		SELECT w.worker_id FROM _sluice.worker w WHERE w.stopped_at IS NULL
+			AND NOT EXISTS (SELECT FROM pg_stat_activity a WHERE a.pid = w.backend)
+		ORDER BY w.worker_id FOR UPDATE SKIP LOCKED
+	LOOP
+		PERFORM _sluice.worker_end(gone);
+		PERFORM _sluice.event_add('warning', 'worker', NULL, NULL, NULL, format('worker %s is gone: its work is taken over', gone));
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION _sluice.workers_bury() IS 'Ends workers whose connection is gone, so that nobody waits for their leases';
+
 CREATE FUNCTION _sluice.worker_start(arg jsonb) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -62,6 +81,7 @@ BEGIN
 			'Install worker and extension of one version, then ALTER EXTENSION sluice UPDATE.');
 	END IF;
 	PERFORM _sluice.upkeep();
+	PERFORM _sluice.workers_bury();
 	INSERT INTO _sluice.worker (host, pid, version, runners)
 	VALUES (arg ->> 'host', (arg ->> 'pid')::integer, arg ->> 'version',
 		coalesce(_sluice.setting('runners')::integer, (arg ->> 'runners')::integer, 2))
@@ -145,6 +165,7 @@ BEGIN
 	IF _sluice.is_here() THEN
 		PERFORM _sluice.recover_plan();
 	END IF;
+	PERFORM _sluice.workers_bury();
 	polls := _sluice.polls_take(w);
 	PERFORM _sluice.upkeep();
 	RETURN jsonb_build_object('run', true, 'runners', coalesce(_sluice.setting('runners')::integer, w.runners), 'pollers', polls,
@@ -161,15 +182,21 @@ AS $$
 $$;
 COMMENT ON FUNCTION _sluice.lease_drop(bigint, integer) IS 'Gives back the batches of a worker or of one child, and fences it';
 
+CREATE FUNCTION _sluice.worker_end(worker_id bigint) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp
+AS $$
+	UPDATE _sluice.worker x SET stopped_at = clock_timestamp() WHERE x.worker_id = $1 AND x.stopped_at IS NULL;
+	SELECT _sluice.lease_drop($1, NULL);
+	UPDATE _sluice.source_state x SET lease_worker = NULL, lease_until = NULL, generation = x.generation + 1 WHERE x.lease_worker = $1;
+	SELECT _sluice.wake()
+$$;
+COMMENT ON FUNCTION _sluice.worker_end(bigint) IS 'A worker is gone: every lease of it is free, and what it still sends is fenced';
+
 CREATE FUNCTION _sluice.worker_stop(arg jsonb) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	UPDATE _sluice.worker x SET stopped_at = clock_timestamp() WHERE x.worker_id = (arg ->> 'worker_id')::bigint AND x.stopped_at IS NULL;
-	PERFORM _sluice.lease_drop((arg ->> 'worker_id')::bigint, NULL);
-	UPDATE _sluice.source_state x SET lease_worker = NULL, lease_until = NULL, generation = x.generation + 1
-	WHERE x.lease_worker = (arg ->> 'worker_id')::bigint;
-	PERFORM _sluice.wake();
+	PERFORM _sluice.worker_end((arg ->> 'worker_id')::bigint);
 	RETURN '{}';
 END
 $$;

@@ -237,6 +237,8 @@ BEGIN
 	IF NOT _sluice.is_here() THEN
 		RETURN 0;
 	END IF;
+	PERFORM _sluice.batch_abandon(array_agg(b.batch_id)) FROM _sluice.batch b JOIN _sluice.tab t USING (table_id)
+	WHERE b.source_id = $1 AND t.wanted = 'dropped' AND b.state = 'planned' AND b.lease_worker IS NULL HAVING count(*) > 0;
 	PERFORM _sluice.plan_resync($1);
 	planned := _sluice.plan_epoch($1) + _sluice.plan_fence($1) + _sluice.plan_cdc($1);
 	IF planned > 0 THEN

@@ -88,5 +88,19 @@ SELECT _sluice.worker_stop('{"worker_id": 1}');
 SELECT lease_worker FROM _sluice.source_state;
 SELECT t.beat();
 SELECT table_name, state, health FROM sluice.status ORDER BY 1;
+-- One that was killed is buried by the next: nobody waits for its leases.
+SET SESSION AUTHORIZATION sluice_worker;
+SELECT _sluice.worker_start('{"host": "h", "pid": 2, "version": "0.1.0", "api": 1, "runners": 2}') ->> 'worker_id' AS worker_id;
+RESET SESSION AUTHORIZATION;
+SELECT t.beat() ->> 'pollers' AS pollers;
+SELECT t.poll(1, 128, t.changed(1, 127), '2026-01-01T00:05:00Z');
+SELECT t.show(t.claim());
+UPDATE _sluice.worker SET backend = 0 WHERE worker_id = 2;
+SET SESSION AUTHORIZATION sluice_worker;
+SELECT _sluice.worker_start('{"host": "h", "pid": 3, "version": "0.1.0", "api": 1, "runners": 2}') ->> 'worker_id' AS worker_id;
+RESET SESSION AUTHORIZATION;
+SELECT t.beat() ->> 'pollers' AS pollers;
+SELECT * FROM t.run();
+SELECT message FROM sluice.event WHERE kind = 'worker';
 \c postgres
 DROP DATABASE r_worker;
