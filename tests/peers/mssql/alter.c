@@ -233,7 +233,6 @@ static void convert_column(Session *session, Table *table, const Column *column,
 }
 
 /* A type change reaches the change tables too; called by the capture job when it comes to the ALTER in the log. */
-void change_table_retype(Session *session, int db, int change_table, int column_id, const TypeInfo *type);
 void change_table_retype(Session *session, int db, int change_table, int column_id, const TypeInfo *type)
 {
     char *ordinal =
@@ -331,12 +330,9 @@ static void alter_table(Parser *parser, int from)
 
 void statement_alter(Parser *parser)
 {
-    Session *session = parser->session;
     int from = parser->at - 1;
     if (parser_take(parser, "table")) {
         alter_table(parser, from);
-        if (session->transactions == 0 || PQtransactionStatus(session->pg) != PQTRANS_IDLE)
-            session->row_count = 0;
     } else if (parser_take(parser, "database")) {
         alter_database(parser);
     } else if (parser_take(parser, "role")) {

@@ -102,7 +102,7 @@ static void skip_one(Parser *parser)
         }
         if (alter && (parser_at(parser, "alter") || parser_at(parser, "drop") || parser_at(parser, "set")))
             continue;
-        if (token_is(parser_peek(parser, -0), "select") && parser->at > 0 &&
+        if (token_is(parser_peek(parser, 0), "select") && parser->at > 0 &&
             (token_is(&parser->tokens[parser->at - 1], "all") || token_is(&parser->tokens[parser->at - 1], "union")))
             continue;
         for (size_t i = 0; i < sizeof starts / sizeof *starts; i++)
@@ -427,8 +427,8 @@ static void set_parameters(Session *session, const char *declaration, const Para
         parser.at++;
         parser_take(&parser, "as");
         TypeInfo type = parser_type(&parser);
-        if (parser_take(&parser, "output") || parser_take(&parser, "out")) {
-        }
+        if (!parser_take(&parser, "output")) /* values go in, none comes back */
+            parser_take(&parser, "out");
         const Parameter *given = NULL;
         for (int i = 0; i < count; i++)
             if (!strcasecmp(parameters[i].name, token->text))
@@ -493,7 +493,6 @@ int session_batch(Session *session, const char *sql, const char *declaration, co
 }
 
 /* EXEC ('..') and sp_executesql inside a batch: the same session and variables, the caller's transaction. */
-void batch_nested(Session *session, const char *sql);
 void batch_nested(Session *session, const char *sql)
 {
     Batch batch = {.pending = false};

@@ -181,7 +181,6 @@ static void move_rows(Session *session, int db, const Instance *instance, int sh
  * change in place ("About change data capture", handling changes to source tables). */
 static const char *retype(Session *session, int db, int object_id, const char *detail)
 {
-    extern void change_table_retype(Session * session, int db, int change_table, int column_id, const TypeInfo *type);
     char name[32] = "", collation[129] = "";
     int column = 0, length = 0, precision = 0, scale = 0;
     sscanf(detail, "%d|%31[^|]|%d|%d|%d|%128[^\n]", &column, name, &length, &precision, &scale, collation);

@@ -251,7 +251,7 @@ static void create_change_table(Session *session, Enable *enable, bool command_i
     if (storage.data)
         db_runf(session, "ALTER TABLE db%d.o%d%s", db, id, storage.data);
     db_runf(session, "CREATE INDEX ON db%d.o%d (\"__$start_lsn\", %s\"__$seqval\", \"__$operation\")", db, id,
-            command_id ? "\"__$command_id\", " : "");
+            command_id ? "\"__$command_id\" NULLS FIRST, " : "");
     db_runf(session, "INSERT INTO mssql.index VALUES (%d, %d, 1, %s, 1, 1, 0, 0, NULL)", db, id,
             lit(session, arena_format(&session->arena, "%s_CT_clustered_idx", enable->instance)));
 }

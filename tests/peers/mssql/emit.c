@@ -483,6 +483,61 @@ static char *in_predicate(Session *session, const Expr *expr, Scope *scope)
     return text.data;
 }
 
+/* The comparison that stands leftmost in a disjunct, if it is one of a user column's key with a constant. */
+static const Expr *leading_comparison(const Expr *expr)
+{
+    while (expr->kind == EXPR_AND)
+        expr = expr->args[0];
+    return expr->kind == EXPR_COMPARE && expr->args[0]->kind == EXPR_COLUMN ? expr : NULL;
+}
+
+/* Keyset paging, (a > x) OR (a = x AND b > y): all disjuncts bound a from the same side by the same constant. Then
+ * a >= x holds too, and that PostgreSQL can look up in an index. NULL where the condition has another form. */
+static const char *common_bound(Session *session, const Expr *expr, Scope *scope, char *side, const char **column)
+{
+    if (expr->kind == EXPR_OR) {
+        char other_side = 0;
+        const char *left_column, *right_column, *left = common_bound(session, expr->args[0], scope, side, &left_column);
+        const char *right = left ? common_bound(session, expr->args[1], scope, &other_side, &right_column) : NULL;
+        if (!right || strcmp(left, right) || strcmp(left_column, right_column) ||
+            (*side && other_side && *side != other_side))
+            return NULL;
+        *side = *side ? *side : other_side;
+        *column = left_column;
+        return left;
+    }
+    const Expr *comparison = leading_comparison(expr);
+    Constant constant;
+    if (!comparison || !strchr("<>=", comparison->text[0]) || !strcmp(comparison->text, "<>") ||
+        !constant_fold(session, comparison->args[1], &constant) || !constant.data)
+        return NULL;
+    Fragment fragment = emit_scalar(session, comparison->args[0], scope);
+    if (!fragment.user || !fragment.key || type_is_integer(&constant.type) != type_is_integer(&fragment.type))
+        return NULL;
+    TypeInfo type = constant_comparable(&fragment.type);
+    if (type_is_integer(&type) && constant.type.type > type.type)
+        return NULL; /* might not fit: left to compare_constant */
+    constant = constant_cast(session, constant, &type);
+    *side = comparison->text[0] == '=' ? 0 : comparison->text[0];
+    *column = fragment.key;
+    return constant_key(session, &constant);
+}
+
+static char *or_text(Session *session, const Expr *expr, Scope *scope)
+{
+    if (expr->kind != EXPR_OR)
+        return emit_predicate(session, expr, scope);
+    return FORMAT("(%s OR %s)", or_text(session, expr->args[0], scope), emit_predicate(session, expr->args[1], scope));
+}
+
+static char *or_predicate(Session *session, const Expr *expr, Scope *scope)
+{
+    char side = 0;
+    const char *column = NULL, *bound = common_bound(session, expr, scope, &side, &column);
+    char *text = or_text(session, expr, scope);
+    return bound && side ? FORMAT("(%s %c= %s AND %s)", column, side, bound, text) : text;
+}
+
 char *emit_predicate(Session *session, const Expr *expr, Scope *scope)
 {
     switch (expr->kind) {
@@ -490,8 +545,7 @@ char *emit_predicate(Session *session, const Expr *expr, Scope *scope)
         return FORMAT("(%s AND %s)", emit_predicate(session, expr->args[0], scope),
                       emit_predicate(session, expr->args[1], scope));
     case EXPR_OR:
-        return FORMAT("(%s OR %s)", emit_predicate(session, expr->args[0], scope),
-                      emit_predicate(session, expr->args[1], scope));
+        return or_predicate(session, expr, scope);
     case EXPR_NOT:
         return FORMAT("(NOT %s)", emit_predicate(session, expr->args[0], scope));
     case EXPR_COMPARE: {

@@ -76,5 +76,7 @@ char *emit_source(Session *session, const Source *source, Scope *scope);
 /* A scope of one table under the alias t, for UPDATE and DELETE. */
 void scope_table(Session *session, Scope *scope, const Table *table, const char *alias, const char *pg_alias);
 bool is_aggregate(const Expr *expr);
+/* The expression of a computed column or a default, from the text the catalogue keeps. */
+Expr *parse_definition(Session *session, const char *text);
 
 #endif

@@ -18,7 +18,6 @@ typedef struct Insert {
     bool *given;
     Constant *defaults;
     bool *default_known;
-    int64_t *identities;
     Bytes *copy; /* the session's */
     int rows;
 } Insert;

@@ -87,7 +87,6 @@ static void execute_sql(Session *session, const ProcedureCall *call)
             position++;
         } while (parser_take(&parser, ","));
     }
-    extern void batch_nested(Session * session, const char *sql);
     batch_nested(session, sql);
 }
 
@@ -134,8 +133,8 @@ static void rename_object(Session *session, const ProcedureCall *call)
 
 static bool ignored(const char *name)
 {
-    static const char *const names[] = {"sp_addrolemember_ignored", "sp_changedbowner", "sp_configure",
-                                        "sp_updatestats",           "sp_cdc_vupgrade",  "sp_reset_connection"};
+    static const char *const names[] = {"sp_changedbowner", "sp_configure", "sp_updatestats", "sp_cdc_vupgrade",
+                                        "sp_reset_connection"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (!strcmp(name, names[i]))
             return true;

@@ -329,7 +329,7 @@ int session_open(const char *conninfo, const LoginRequest *request, Session **re
         session_fail(session, 17142, 1, "SQL Server service has been paused: %s", PQerrorMessage(session->pg));
     db_run(session, "SET client_min_messages = error; SET timezone = 'UTC'; SET bytea_output = hex; SET "
                     "cursor_tuple_fraction = 1.0; SET synchronous_commit = off; "
-                    "SET jit = off; SET search_path = pg_catalog; SET datestyle = ISO");
+                    "SET jit = off; SET random_page_cost = 1.1; SET search_path = pg_catalog; SET datestyle = ISO");
     check_login(session, request);
     const char *volatile database = request->database && *request->database ? request->database : "master";
     if (!db_text(session, "SELECT 1 FROM mssql.database WHERE name = %s", lit(session, database)))

@@ -131,6 +131,6 @@ void statement_set(Parser *parser)
     } while (parser_take(parser, ","));
     if (parser_at(parser, "io") || parser_at(parser, "time"))
         parser->at++;
-    if (!parser_take(parser, "-") || true)
-        parser->at++; /* ON, OFF, LOW, us_english, a number */
+    parser_take(parser, "-");
+    parser->at++; /* ON, OFF, LOW, us_english, a number */
 }

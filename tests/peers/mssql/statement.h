@@ -18,6 +18,11 @@ void statement_drop(Parser *parser);
 void statement_grant(Parser *parser, char state); /* G, D, R */
 void statement_set(Parser *parser);
 void statement_execute(Parser *parser);
+/* batch.c: a text inside a running statement, with the session's variables. */
+void batch_nested(Session *session, const char *sql);
+
+/* alter.c: the type of a captured column in a change table, called by the capture job. */
+void change_table_retype(Session *session, int db, int change_table, int column_id, const TypeInfo *type);
 
 /* security.c */
 void create_principal(Parser *parser); /* at LOGIN, USER, ROLE */

@@ -258,20 +258,16 @@ void table_check(Session *session, const Table *table, const char *permission)
 {
     if (session->sysadmin || session->db_owner || (!table->object_id && strcasecmp(table->schema, "cdc")))
         return;
-    char *allowed = db_text(session,
-                            "SELECT mssql.allowed(%d, %d, %d, '%s') OR (%d = 0 AND EXISTS (SELECT FROM "
-                            "mssql.permission p WHERE p.db_id = %d "
-                            "AND class = 3 AND state = 'G' AND permission = 'SELECT' AND major_id = "
-                            "mssql.schema_id('cdc') AND grantee_id IN "
-                            "(SELECT id FROM mssql.roles_of(%d, %d))))",
-                            table->db_id, session->principal_id, table->object_id, permission, table->object_id,
-                            table->db_id, table->db_id, session->principal_id);
-    if (allowed && *allowed == 't')
+    char *allowed = table->object_id
+                        ? db_text(session, "SELECT mssql.allowed(%d, %d, %d, '%s')", table->db_id,
+                                  session->principal_id, table->object_id, permission)
+                        : db_text(session,
+                                  "SELECT EXISTS (SELECT FROM mssql.permission p WHERE db_id = %d AND class = 3 AND "
+                                  "state = 'G' AND permission = '%s' AND major_id = mssql.schema_id('cdc') AND "
+                                  "grantee_id IN (SELECT id FROM mssql.roles_of(%d, %d)))",
+                                  table->db_id, permission, table->db_id, session->principal_id);
+    if ((allowed && *allowed == 't') || (!table->object_id && session->db_reader))
         return;
-    if (!table->object_id && (session->db_reader || !strcasecmp(table->name, "lsn_time_mapping") ||
-                              !strcasecmp(table->name, "change_tables")))
-        if (session->db_reader)
-            return;
     session_fail(session, 229, 5, "The %s permission was denied on the object '%s', database '%s', schema '%s'.",
                  permission, table->name, table->database, table->schema);
 }

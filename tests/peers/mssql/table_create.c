@@ -28,7 +28,6 @@ static char *source_text(Parser *parser, int from)
     return arena_copy(&parser->session->arena, start, (size_t)(end - start));
 }
 
-Expr *parse_definition(Session *session, const char *text);
 Expr *parse_definition(Session *session, const char *text)
 {
     Parser parser = {.session = session};
