@@ -291,9 +291,9 @@ int reader_changes_init(SqlReader *reader, const ReadSpec *spec, Error *error)
     reader->start = changes_start;
     reader->row = changes_row;
     reader->reread = strcmp(json_text(spec->batch, "lob", ""), "reread") == 0;
-    /* A batch that may need a second statement is drained first. */
+    /* A batch that may need a second statement is drained first: its statement gives no more rows than it has places. */
     if (reader->reread)
-        reader->statement_rows = BATCH_ROWS_MAX;
+        reader->statement_rows = BATCH_ROWS_MAX - 2;
     if (plan_init(&reader->plan, spec->schema, json_member(schema, "columns"), WIRE_AHEAD, spec->value_bytes_max, error) < 0 ||
         ordinals_read(reader, spec->schema, instance, error) < 0)
         return -1;

@@ -21,6 +21,9 @@ static int text_build(SqlReader *reader, Error *error)
         (reader->keyset.count && buffer_format(text, error, "TOP (%lld) ", (long long)reader->statement_rows) < 0) ||
         plan_select(&reader->plan, NULL, text, error) < 0 || buffer_text(text, " FROM ", error) < 0 || text_table(text, owner, table, error) < 0)
         return -1;
+    /* keyless => 'lock': nobody changes the table while this statement reads it. */
+    if (strcmp(json_text(reader->batch, "keyless", ""), "lock") == 0 && buffer_text(text, " WITH (TABLOCK)", error) < 0)
+        return -1;
     if (reader->after && (buffer_text(text, " WHERE ", error) < 0 || keyset_bound(&reader->keyset, 'f', text, error) < 0))
         return -1;
     if (reader->until && (buffer_text(text, reader->after ? " AND " : " WHERE ", error) < 0 || keyset_bound(&reader->keyset, 't', text, error) < 0))
