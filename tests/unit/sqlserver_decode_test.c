@@ -55,9 +55,11 @@ static void run(const Case *one)
     field.scale = facts.scale;
     field.large = facts.large;
     snprintf(field.source_type, sizeof field.source_type, "%s", facts.source_type);
-    snprintf(name, sizeof name, "%s of %d bytes: %s", facts.source_type, one->length, one->text ? one->text : "refused");
+    snprintf(name, sizeof name, "%s of %d bytes: %s", facts.source_type, one->length,
+             one->text ? one->text : "refused");
     column_batch_init(&batch, &schema, 0, 4096, &error);
-    if (decode_choose(&field, one->wire, &decode, &error) == 0 && decode(&batch, 0, one->data, one->length, &error) == 0)
+    if (decode_choose(&field, one->wire, &decode, &error) == 0 &&
+        decode(&batch, 0, one->data, one->length, &error) == 0)
         text = key_text(&batch, 0, 0);
     if (one->text)
         check_text(text ? text->valuestring : error.message, one->text, name);
@@ -75,9 +77,11 @@ static void numbers(void)
     static const int64_t big = INT64_MIN;
     static const float real = 0.1F;
     static const double precise = 0.1, smallest = 4.9406564584124654e-324;
-    static const DBMONEY money = {.mnyhigh = -1, .mnylow = 0xFFFFFFFF}, large = {.mnyhigh = 0x7FFFFFFF, .mnylow = 0xFFFFFFFF};
+    static const DBMONEY money = {.mnyhigh = -1, .mnylow = 0xFFFFFFFF},
+                         large = {.mnyhigh = 0x7FFFFFFF, .mnylow = 0xFFFFFFFF};
     DBNUMERIC nines = numeric(38, 0, true, "\x4b\x3b\x4c\xa8\x5a\x86\xc4\x7a\x09\x8a\x22\x3f\xff\xff\xff\xff", 16);
-    DBNUMERIC few = numeric(5, 2, false, "\x00\x00\x07", 3), zero = numeric(18, 4, false, "", 0), scale = numeric(5, 3, false, "\x00\x00\x07", 3);
+    DBNUMERIC few = numeric(5, 2, false, "\x00\x00\x07", 3), zero = numeric(18, 4, false, "", 0),
+              scale = numeric(5, 3, false, "\x00\x00\x07", 3);
     const Case cases[] = {
         {"bit", 1, 1, 0, SYBBIT, &one, 1, "1"},
         {"tinyint", 1, 3, 0, SYBINT1, &max, 1, "255"},
@@ -106,7 +110,8 @@ static void times(void)
 {
     DBDATETIMEALL first = instant(0, -693595, 0), last = instant(863999999999, 2958463, 0), leap = instant(0, 36583, 0);
     DBDATETIMEALL east = instant(36000000000, 0, 840), west = instant(0, 0, -210);
-    DBDATETIME datetime = {.dtdays = 0, .dttime = 1}, end = {.dtdays = 2958463, .dttime = 25919999}, old = {.dtdays = -53690, .dttime = 2};
+    DBDATETIME datetime = {.dtdays = 0, .dttime = 1}, end = {.dtdays = 2958463, .dttime = 25919999},
+               old = {.dtdays = -53690, .dttime = 2};
     DBDATETIME4 minutes = {.days = 65535, .minutes = 1439};
     const Case cases[] = {
         {"date", 3, 10, 0, SYBMSDATE, &first, sizeof first, "0001-01-01"},
@@ -128,7 +133,8 @@ static void times(void)
 
 static void others(void)
 {
-    static const uint8_t guid[16] = {0x33, 0x22, 0x11, 0x00, 0x55, 0x44, 0x77, 0x66, 0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff};
+    static const uint8_t guid[16] = {0x33, 0x22, 0x11, 0x00, 0x55, 0x44, 0x77, 0x66,
+                                     0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff};
     const Case cases[] = {
         {"uniqueidentifier", 16, 0, 0, 36, guid, 16, "00112233-4455-6677-8899-aabbccddeeff"},
         {"uniqueidentifier", 16, 0, 0, 36, guid, 15, NULL},
@@ -158,19 +164,24 @@ static void facts(void)
     check(found.precision == 3 && strcmp(found.source_type, "time(3)") == 0, "time's digits come from the scale");
     type_facts("cursor", 0, 0, 0, &found);
     check(found.refused[0] != 0, "an unknown type is refused by name");
-    check(type_read("sql_variant") == READ_VARIANT && type_read("hierarchyid") == READ_HIERARCHY && type_read("geometry") == READ_SPATIAL &&
-              type_read("int") == READ_PLAIN,
+    check(type_read("sql_variant") == READ_VARIANT && type_read("hierarchyid") == READ_HIERARCHY &&
+              type_read("geometry") == READ_SPATIAL && type_read("int") == READ_PLAIN,
           "types without an exact wire form are read through an expression");
 }
 
 static void lengths(void)
 {
-    check(type_length_check(type_length("nvarchar(max)", NULL), "a\xf0\x9f\x98\x80", 5, 6) == 0, "nvarchar(max): an emoji counts two units");
+    check(type_length_check(type_length("nvarchar(max)", NULL), "a\xf0\x9f\x98\x80", 5, 6) == 0,
+          "nvarchar(max): an emoji counts two units");
     check(type_length_check(type_length("nvarchar(max)", NULL), "a", 1, 6) < 0, "nvarchar(max): a short value is seen");
-    check(type_length_check(type_length("varchar(max)", "Latin1_General_CI_AS"), "\xc3\xa4", 2, 1) == 0, "varchar(max): characters are bytes of the code page");
-    check(type_length_check(type_length("varchar(max)", "Latin1_General_100_CI_AS_SC_UTF8"), "\xc3\xa4", 2, 2) == 0, "varchar(max): UTF-8 collations count bytes");
-    check(type_length_check(type_length("varchar(max)", "Japanese_CI_AS"), "\xe6\x97\xa5", 3, 2) == 0, "varchar(max): two-byte code pages are bounded");
-    check(type_length_check(type_length("varbinary(max)", NULL), "abc", 3, 4) < 0, "varbinary(max): a short value is seen");
+    check(type_length_check(type_length("varchar(max)", "Latin1_General_CI_AS"), "\xc3\xa4", 2, 1) == 0,
+          "varchar(max): characters are bytes of the code page");
+    check(type_length_check(type_length("varchar(max)", "Latin1_General_100_CI_AS_SC_UTF8"), "\xc3\xa4", 2, 2) == 0,
+          "varchar(max): UTF-8 collations count bytes");
+    check(type_length_check(type_length("varchar(max)", "Japanese_CI_AS"), "\xe6\x97\xa5", 3, 2) == 0,
+          "varchar(max): two-byte code pages are bounded");
+    check(type_length_check(type_length("varbinary(max)", NULL), "abc", 3, 4) < 0,
+          "varbinary(max): a short value is seen");
     check(type_length("xml", NULL) == LENGTH_NONE, "xml: DATALENGTH counts another form");
 }
 
@@ -200,7 +211,8 @@ static void utf16(void)
         cJSON_Delete(text);
         column_batch_free(&batch);
     }
-    check(type_length_check_utf16(LENGTH_UTF16, 6, 6) == 0 && type_length_check_utf16(LENGTH_UTF16, 4, 6) < 0, "UTF-16: a short value is seen");
+    check(type_length_check_utf16(LENGTH_UTF16, 6, 6) == 0 && type_length_check_utf16(LENGTH_UTF16, 4, 6) < 0,
+          "UTF-16: a short value is seen");
 }
 
 int main(void)

@@ -21,7 +21,9 @@ static void lsn_arithmetic(void)
     lsn_decrement(zero);
     lsn_text(zero, text);
     check_text(text, "00000000000000000000", "nothing lies below zero");
-    check(lsn_parse("0000002700000758000", lsn) < 0 && lsn_parse("0000002700000758000g", lsn) < 0 && lsn_parse(NULL, lsn) < 0, "what is no LSN is refused");
+    check(lsn_parse("0000002700000758000", lsn) < 0 && lsn_parse("0000002700000758000g", lsn) < 0 &&
+              lsn_parse(NULL, lsn) < 0,
+          "what is no LSN is refused");
     check(lsn_parse_printed("00000027:00000758:0005", lsn) == 0, "the printed form is read");
     lsn_text(lsn, text);
     check_text(text, "00000027000007580005", "the printed form is the same number");
@@ -39,8 +41,10 @@ static void positions(void)
     lsn_parse("0000002700000758000f", position.seqval);
     change_position_encode(&position, bytes);
     hex_encode(bytes, sizeof bytes, text);
-    check_text(text, "00000027000007580005000001020000002700000758000f04", "a change's position is LSN, command, seqval, operation");
-    check(change_position_parse(text, &read, &error) == 0 && read.command_id == 258 && read.operation == 4 && memcmp(read.seqval, position.seqval, LSN_BYTES) == 0,
+    check_text(text, "00000027000007580005000001020000002700000758000f04",
+               "a change's position is LSN, command, seqval, operation");
+    check(change_position_parse(text, &read, &error) == 0 && read.command_id == 258 && read.operation == 4 &&
+              memcmp(read.seqval, position.seqval, LSN_BYTES) == 0,
           "a position is read back");
     check(change_position_parse("00", &read, &error) < 0, "a short position is refused");
     change_position_after(position.lsn, &read);
@@ -53,7 +57,8 @@ static void positions(void)
     position.lsn[9]++;
     change_position_encode(&position, bytes);
     check(memcmp(load, bytes, sizeof bytes) < 0, "a loaded row sorts below the changes behind L");
-    check(load_position_encode(position.lsn, 10000000000000, 1, load, &error) < 0, "a job number that is too long is refused");
+    check(load_position_encode(position.lsn, 10000000000000, 1, load, &error) < 0,
+          "a job number that is too long is refused");
 }
 
 static void masks(void)
@@ -76,7 +81,8 @@ static void masks(void)
     }
     check(right, "a set bit is found at 1, 8, 9, 64 and 65 columns");
     check(alone, "no other column is taken for it");
-    check(!mask_has((const uint8_t *)"\xff", 1, 9) && !mask_has((const uint8_t *)"\xff", 1, 0), "an ordinal outside the mask is not set");
+    check(!mask_has((const uint8_t *)"\xff", 1, 9) && !mask_has((const uint8_t *)"\xff", 1, 0),
+          "an ordinal outside the mask is not set");
     check(!mask_has(NULL, 0, 1), "an absent mask has no bit");
 }
 

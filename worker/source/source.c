@@ -11,11 +11,13 @@ static const SourceKind *kind_find(const char *name, Error *error)
         if (name && strcmp(kinds[i]->name, name) == 0)
             return kinds[i];
     }
-    error_set(error, ERROR_PERMANENT, "The kind of a source is 'sqlserver'.", "this worker knows no source of kind \"%s\"", name ? name : "");
+    error_set(error, ERROR_PERMANENT, "The kind of a source is 'sqlserver'.",
+              "this worker knows no source of kind \"%s\"", name ? name : "");
     return NULL;
 }
 
-int source_open(const char *kind, const cJSON *options, const char *password, SourceBeat beat, Source **ret, Error *error)
+int source_open(const char *kind, const cJSON *options, const char *password, SourceBeat beat, Source **ret,
+                Error *error)
 {
     const SourceKind *found = kind_find(kind, error);
 
@@ -84,7 +86,8 @@ void reader_close(Reader *reader)
         reader->kind->reader_close(reader);
 }
 
-int source_check(const char *kind, const cJSON *options, const char *password, SourceBeat beat, cJSON **answer, Error *error)
+int source_check(const char *kind, const cJSON *options, const char *password, SourceBeat beat, cJSON **answer,
+                 Error *error)
 {
     const SourceKind *found = kind_find(kind, error);
 

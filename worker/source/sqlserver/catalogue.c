@@ -161,7 +161,8 @@ static const CatalogueIndex *key_choose(const CatalogueTable *table)
 static void table_finish(CatalogueTable *table)
 {
     const CatalogueIndex *chosen = key_choose(table);
-    cJSON *key = cJSON_AddArrayToObject(table->document, "key"), *primary = cJSON_AddArrayToObject(table->document, "primary_key");
+    cJSON *key = cJSON_AddArrayToObject(table->document, "key"),
+          *primary = cJSON_AddArrayToObject(table->document, "primary_key");
 
     for (int i = 0; chosen && i < chosen->count; i++) {
         cJSON *column = cJSON_CreateObject();

@@ -1,6 +1,6 @@
 /*
- * catalogue.h - the database's catalogue as discovery reads it: plain rows of the system views, joined here by object_id,
- * so that the server answers simple selects for any number of tables.
+ * catalogue.h - the database's catalogue as discovery reads it: plain rows of the system views, joined here by
+ * object_id, so that the server answers simple selects for any number of tables.
  */
 #ifndef SLUICE_SQLSERVER_CATALOGUE_H
 #define SLUICE_SQLSERVER_CATALOGUE_H
@@ -14,7 +14,7 @@
 typedef struct CatalogueIndex {
     int index_id;
     bool clustered, unique, primary;
-    bool usable; /* neither filtered nor disabled nor hypothetical */
+    bool usable;                    /* neither filtered nor disabled nor hypothetical */
     int columns[INDEX_COLUMNS_MAX]; /* column_id by key ordinal - 1, 0 = none */
     bool descending[INDEX_COLUMNS_MAX];
     int count;
@@ -65,7 +65,7 @@ int catalogue_read(Catalogue *catalogue, SqlServer *server, Error *error);
 void catalogue_finish(Catalogue *catalogue);
 
 /* Small helpers for rows that become JSON. */
-void add_text(cJSON *object, const char *name, const Statement *statement, int column);    /* null for NULL */
+void add_text(cJSON *object, const char *name, const Statement *statement, int column); /* null for NULL */
 void add_lsn(cJSON *object, const char *name, const uint8_t lsn[LSN_BYTES]);
 void add_local_time(cJSON *object, const char *name, const Statement *statement, int column);
 void add_type(cJSON *object, const TypeFacts *facts);

@@ -11,18 +11,20 @@ static int no_memory(Error *error)
 
 /* ---- the cdc schema ---- */
 
-static const char cdc_text[] =
-    "SELECT object_id, source_object_id, capture_instance, start_lsn, create_date, "
-    "HAS_PERMS_BY_NAME(N'[cdc].' + QUOTENAME(capture_instance + N'_CT'), N'OBJECT', N'SELECT') AS readable FROM cdc.change_tables ORDER BY object_id; "
-    "SELECT object_id, column_name, column_ordinal, is_computed FROM cdc.captured_columns ORDER BY object_id, column_ordinal; "
-    "SELECT object_id, column_name FROM cdc.index_columns ORDER BY object_id, index_ordinal";
+static const char cdc_text[] = "SELECT object_id, source_object_id, capture_instance, start_lsn, create_date, "
+                               "HAS_PERMS_BY_NAME(N'[cdc].' + QUOTENAME(capture_instance + N'_CT'), N'OBJECT', "
+                               "N'SELECT') AS readable FROM cdc.change_tables ORDER BY object_id; "
+                               "SELECT object_id, column_name, column_ordinal, is_computed FROM cdc.captured_columns "
+                               "ORDER BY object_id, column_ordinal; "
+                               "SELECT object_id, column_name FROM cdc.index_columns ORDER BY object_id, index_ordinal";
 
 static int instance_row(Catalogue *catalogue, const Statement *statement, Error *error)
 {
     CatalogueInstance *instance;
     uint8_t lsn[LSN_BYTES] = {0};
 
-    if (array_grow((void **)&catalogue->instance, &catalogue->instance_count, &catalogue->instance_capacity, sizeof *instance) < 0)
+    if (array_grow((void **)&catalogue->instance, &catalogue->instance_count, &catalogue->instance_capacity,
+                   sizeof *instance) < 0)
         return no_memory(error);
     instance = &catalogue->instance[catalogue->instance_count - 1];
     instance->object_id = statement_integer(statement, 1);
@@ -76,14 +78,18 @@ int catalogue_read_cdc(Catalogue *catalogue, SqlServer *server, Error *error)
 
 static const char catalogue_text[] =
     "SELECT schema_id, name FROM sys.schemas; "
-    "SELECT object_id, name, schema_id, is_tracked_by_cdc, is_memory_optimized, temporal_type FROM sys.tables WHERE is_ms_shipped = 0 ORDER BY object_id; "
-    "SELECT c.object_id, c.column_id, c.name, t.name AS base, u.name AS own, c.max_length, c.precision, c.scale, c.is_nullable, c.is_computed, c.collation_name "
+    "SELECT object_id, name, schema_id, is_tracked_by_cdc, is_memory_optimized, temporal_type FROM sys.tables WHERE "
+    "is_ms_shipped = 0 ORDER BY object_id; "
+    "SELECT c.object_id, c.column_id, c.name, t.name AS base, u.name AS own, c.max_length, c.precision, c.scale, "
+    "c.is_nullable, c.is_computed, c.collation_name "
     "FROM sys.columns AS c JOIN sys.types AS u ON u.user_type_id = c.user_type_id "
     "LEFT JOIN sys.types AS t ON t.user_type_id = c.system_type_id ORDER BY c.object_id, c.column_id; "
     "SELECT object_id, column_id, definition FROM sys.computed_columns; "
     "SELECT parent_object_id, parent_column_id, definition FROM sys.default_constraints; "
-    "SELECT object_id, index_id, type, is_unique, is_primary_key, has_filter, is_disabled, is_hypothetical FROM sys.indexes WHERE index_id > 0 ORDER BY object_id, index_id; "
-    "SELECT object_id, index_id, column_id, key_ordinal, is_descending_key FROM sys.index_columns WHERE key_ordinal > 0; "
+    "SELECT object_id, index_id, type, is_unique, is_primary_key, has_filter, is_disabled, is_hypothetical FROM "
+    "sys.indexes WHERE index_id > 0 ORDER BY object_id, index_id; "
+    "SELECT object_id, index_id, column_id, key_ordinal, is_descending_key FROM sys.index_columns WHERE key_ordinal > "
+    "0; "
     "SELECT object_id, rows FROM sys.partitions WHERE index_id < 2";
 
 enum { SET_SCHEMAS, SET_TABLES, SET_COLUMNS, SET_COMPUTED, SET_DEFAULTS, SET_INDEXES, SET_INDEX_COLUMNS, SET_ROWS };
@@ -145,7 +151,8 @@ static void column_type(const Statement *statement, TypeFacts *facts)
 
     statement_text(statement, 4, base, sizeof base);
     statement_text(statement, 5, own, sizeof own);
-    type_facts(base[0] ? base : own, (int)(int16_t)statement_integer(statement, 6), (int)statement_integer(statement, 7), (int)statement_integer(statement, 8), facts);
+    type_facts(base[0] ? base : own, (int)(int16_t)statement_integer(statement, 6),
+               (int)statement_integer(statement, 7), (int)statement_integer(statement, 8), facts);
 }
 
 /* The change table's own columns: their types are those of the values that were captured. */
@@ -159,7 +166,8 @@ static void instance_column(CatalogueInstance *instance, const char *name, const
     if (strncmp(name, "__$", 3) == 0)
         return;
     column_type(statement, &facts);
-    cJSON_ArrayForEach(column, instance->columns) {
+    cJSON_ArrayForEach(column, instance->columns)
+    {
         if (strcmp(json_text(column, "name", ""), name) == 0) {
             add_type(column, &facts);
             return;
@@ -217,7 +225,8 @@ static void column_text(Catalogue *catalogue, const Statement *statement, const 
 
     if (!table)
         return;
-    cJSON_ArrayForEach(column, table->columns) {
+    cJSON_ArrayForEach(column, table->columns)
+    {
         if (json_integer(column, "ordinal", 0) == column_id)
             add_text(column, member, statement, 3);
     }
@@ -237,7 +246,8 @@ static int index_row(Catalogue *catalogue, const Statement *statement, Error *er
     index->clustered = statement_integer(statement, 3) == 1;
     index->unique = statement_integer(statement, 4) != 0;
     index->primary = statement_integer(statement, 5) != 0;
-    index->usable = statement_integer(statement, 3) <= 2 && !statement_integer(statement, 6) && !statement_integer(statement, 7) && !statement_integer(statement, 8);
+    index->usable = statement_integer(statement, 3) <= 2 && !statement_integer(statement, 6) &&
+                    !statement_integer(statement, 7) && !statement_integer(statement, 8);
     return 0;
 }
 

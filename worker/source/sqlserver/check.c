@@ -19,7 +19,8 @@ static void member(cJSON *object, const char *name, const char *text)
         cJSON_AddNullToObject(object, name);
 }
 
-void check_step(Check *check, const char *name, const char *object, bool ok, CheckSeverity severity, const char *found, const char *wanted, const char *fix_sql)
+void check_step(Check *check, const char *name, const char *object, bool ok, CheckSeverity severity, const char *found,
+                const char *wanted, const char *fix_sql)
 {
     static const char *const words[] = {[CHECK_ERROR] = "error", [CHECK_WARNING] = "warning", [CHECK_INFO] = "info"};
     cJSON *step = cJSON_CreateObject();
@@ -61,7 +62,8 @@ static LoginStep login_step(const Error *failure)
 {
     int number = (int)strtol(failure->code, NULL, 10);
 
-    if (number == 4060 || number == 4064 || number == 911 || number == 916 || number == 927 || number == 976 || number == 978)
+    if (number == 4060 || number == 4064 || number == 911 || number == 916 || number == 927 || number == 976 ||
+        number == 978)
         return STEP_DATABASE;
     /* A number of SQL Server's own says that TLS was agreed; DB-Library's begin at 20001. */
     if (number > 0 && (number < 20000 || number > 20200))
@@ -72,7 +74,8 @@ static LoginStep login_step(const Error *failure)
 static void login_told(Check *check, const Error *failure)
 {
     static const char *const names[] = {[STEP_TLS] = "tls", [STEP_LOGIN] = "login", [STEP_DATABASE] = "database"};
-    const char *objects[] = {[STEP_TLS] = check->login.host, [STEP_LOGIN] = check->login.user, [STEP_DATABASE] = check->login.database};
+    const char *objects[] = {
+        [STEP_TLS] = check->login.host, [STEP_LOGIN] = check->login.user, [STEP_DATABASE] = check->login.database};
     static const char *const wanted[] = {[STEP_TLS] = "an agreed TLS session or a server that answers the login",
                                          [STEP_LOGIN] = "a login that the server accepts",
                                          [STEP_DATABASE] = "a database that the login may open"};

@@ -9,16 +9,17 @@
 typedef struct Check {
     cJSON *steps;
     LoginOptions login;
-    bool stopped;        /* an earlier step failed */
+    bool stopped; /* an earlier step failed */
     int64_t began_ms;
-    char address[128];   /* what the name was resolved to */
+    char address[128]; /* what the name was resolved to */
 } Check;
 
 typedef enum CheckSeverity { CHECK_ERROR, CHECK_WARNING, CHECK_INFO } CheckSeverity;
 
 void check_begin(Check *check);
 /* One finished step, timed since check_begin. found, wanted, fix_sql may be NULL. */
-void check_step(Check *check, const char *name, const char *object, bool ok, CheckSeverity severity, const char *found, const char *wanted, const char *fix_sql);
+void check_step(Check *check, const char *name, const char *object, bool ok, CheckSeverity severity, const char *found,
+                const char *wanted, const char *fix_sql);
 void check_skip(Check *check, const char *name, const char *object);
 
 /* dns and tcp, without DB-Library. */

@@ -1,4 +1,5 @@
-/* check_network.c - does the name resolve, does the port answer? Without DB-Library, whose errors do not tell them apart */
+/* check_network.c - does the name resolve, does the port answer? Without DB-Library, whose errors do not tell them
+ * apart */
 #include "source/sqlserver/check.h"
 #include "base/clock.h"
 
@@ -62,11 +63,13 @@ int check_network(Check *check, Beat beat, Error *error)
     snprintf(object, sizeof object, "%s:%s", login->host, port);
     failure = getaddrinfo(login->host, port, &hints, &addresses);
     if (failure != 0) {
-        check_step(check, "dns", login->host, false, CHECK_ERROR, gai_strerror(failure), "a name this machine can resolve, or an address", NULL);
+        check_step(check, "dns", login->host, false, CHECK_ERROR, gai_strerror(failure),
+                   "a name this machine can resolve, or an address", NULL);
         check_skip(check, "tcp", object);
         return 0;
     }
-    (void)getnameinfo(addresses->ai_addr, addresses->ai_addrlen, check->address, sizeof check->address, NULL, 0, NI_NUMERICHOST);
+    (void)getnameinfo(addresses->ai_addr, addresses->ai_addrlen, check->address, sizeof check->address, NULL, 0,
+                      NI_NUMERICHOST);
     check_step(check, "dns", login->host, true, CHECK_INFO, check->address, NULL, NULL);
     if (login->instance) {
         /* A named instance's port is told by the browser service (UDP 1434) at login. */
@@ -75,13 +78,15 @@ int check_network(Check *check, Beat beat, Error *error)
         return 0;
     }
     failure = ENOENT;
-    for (const struct addrinfo *address = addresses; address && failure != 0 && failure != EINTR; address = address->ai_next)
+    for (const struct addrinfo *address = addresses; address && failure != 0 && failure != EINTR;
+         address = address->ai_next)
         failure = try_address(address, login->login_timeout_s * 1000, beat);
     freeaddrinfo(addresses);
     if (failure == EINTR)
         return error_set(error, ERROR_INTERRUPTED, NULL, "asked to stop while connecting to %s", object);
     if (failure != 0)
         snprintf(found, sizeof found, "%s", strerror(failure));
-    check_step(check, "tcp", object, failure == 0, CHECK_ERROR, found, "a server that listens there, and no firewall between", NULL);
+    check_step(check, "tcp", object, failure == 0, CHECK_ERROR, found,
+               "a server that listens there, and no firewall between", NULL);
     return 0;
 }

@@ -1,4 +1,5 @@
-/* config.c - the login's options, and the private configuration file that carries those DB-Library takes from nowhere else */
+/* config.c - the login's options, and the private configuration file that carries those DB-Library takes from nowhere
+ * else */
 #include "source/sqlserver/connection.h"
 
 #include <string.h>
@@ -15,22 +16,26 @@ static int option_text(const cJSON *options, const char *name, size_t maximum, c
     if (!text || !*text)
         return 0;
     if (strlen(text) > maximum)
-        return error_set(error, ERROR_PERMANENT, NULL, "the option %s of the source is longer than %zu bytes", name, maximum);
+        return error_set(error, ERROR_PERMANENT, NULL, "the option %s of the source is longer than %zu bytes", name,
+                         maximum);
     for (const char *c = text; *c; c++) {
         if ((unsigned char)*c < 32 || *c == 127)
-            return error_set(error, ERROR_PERMANENT, "Remove the control character.", "the option %s of the source has a control character", name);
+            return error_set(error, ERROR_PERMANENT, "Remove the control character.",
+                             "the option %s of the source has a control character", name);
     }
     *ret = text;
     return 0;
 }
 
-static int option_number(const cJSON *options, const char *name, int low, int high, int otherwise, int *ret, Error *error)
+static int option_number(const cJSON *options, const char *name, int low, int high, int otherwise, int *ret,
+                         Error *error)
 {
     int64_t number = json_integer(options, name, otherwise);
 
     if (number < low || number > high)
-        return error_set(error, ERROR_PERMANENT, NULL, "the option %s of the source is %lld; it must be between %d and %d", name, (long long)number, low,
-                         high);
+        return error_set(error, ERROR_PERMANENT, NULL,
+                         "the option %s of the source is %lld; it must be between %d and %d", name, (long long)number,
+                         low, high);
     *ret = (int)number;
     return 0;
 }
@@ -46,16 +51,20 @@ static int option_encryption(const cJSON *options, Encryption *ret, Error *error
     else if (strcasecmp(text, "require") == 0)
         *ret = ENCRYPTION_REQUIRE;
     else if (strcasecmp(text, "strict") == 0)
-        return error_set(error, ERROR_PERMANENT, "Use encryption 'require' with a ca_file, and leave \"Force Strict Encryption\" off at the server.",
-                         "encryption 'strict' (TDS 8.0) is not in reach of this worker's FreeTDS");
+        return error_set(
+            error, ERROR_PERMANENT,
+            "Use encryption 'require' with a ca_file, and leave \"Force Strict Encryption\" off at the server.",
+            "encryption 'strict' (TDS 8.0) is not in reach of this worker's FreeTDS");
     else
-        return error_set(error, ERROR_PERMANENT, "Use off, request or require.", "the option encryption of the source is \"%.40s\"", text);
+        return error_set(error, ERROR_PERMANENT, "Use off, request or require.",
+                         "the option encryption of the source is \"%.40s\"", text);
     return 0;
 }
 
 static int options_text(const cJSON *options, LoginOptions *ret, Error *error)
 {
-    if (option_text(options, "host", 253, &ret->host, error) < 0 || option_text(options, "instance", OPTION_TEXT_MAX, &ret->instance, error) < 0 ||
+    if (option_text(options, "host", 253, &ret->host, error) < 0 ||
+        option_text(options, "instance", OPTION_TEXT_MAX, &ret->instance, error) < 0 ||
         option_text(options, "database", OPTION_TEXT_MAX, &ret->database, error) < 0 ||
         option_text(options, "user", OPTION_TEXT_MAX, &ret->user, error) < 0 ||
         option_text(options, "ca_file", 1000, &ret->ca_file, error) < 0 ||
@@ -65,12 +74,14 @@ static int options_text(const cJSON *options, LoginOptions *ret, Error *error)
         return error_set(error, ERROR_PERMANENT, "Set it with sluice.alter_source.", "the source has no option host");
     /* What the configuration file would read as the end of the value or as a comment. */
     if (strpbrk(ret->host, " \t;#=[]\\"))
-        return error_set(error, ERROR_PERMANENT, "Give a bare host name or address; a named instance goes into the option instance.",
+        return error_set(error, ERROR_PERMANENT,
+                         "Give a bare host name or address; a named instance goes into the option instance.",
                          "the option host of the source is no host name");
     if (ret->instance && strpbrk(ret->instance, " \t;#=[]\\"))
         return error_set(error, ERROR_PERMANENT, NULL, "the option instance of the source is no instance name");
     if (!ret->database)
-        return error_set(error, ERROR_PERMANENT, "Set it with sluice.alter_source.", "the source has no option database");
+        return error_set(error, ERROR_PERMANENT, "Set it with sluice.alter_source.",
+                         "the source has no option database");
     return 0;
 }
 
@@ -83,20 +94,25 @@ int login_options_read(const cJSON *options, LoginOptions *ret, Error *error)
         return -1;
     intent = json_text(options, "application_intent", "readwrite");
     if (strcasecmp(intent, "readonly") != 0 && strcasecmp(intent, "readwrite") != 0)
-        return error_set(error, ERROR_PERMANENT, "Use readonly or readwrite.", "the option application_intent of the source is \"%.40s\"", intent);
+        return error_set(error, ERROR_PERMANENT, "Use readonly or readwrite.",
+                         "the option application_intent of the source is \"%.40s\"", intent);
     ret->read_only = strcasecmp(intent, "readonly") == 0;
     ret->check_hostname = json_boolean(options, "check_hostname", ret->ca_file != NULL);
     ret->kerberos = json_boolean(options, "kerberos", false);
     ret->ntlm = json_boolean(options, "ntlm", false);
     if (ret->check_hostname && !ret->ca_file)
-        return error_set(error, ERROR_PERMANENT, "Set ca_file, or 'system' for the machine's own list.", "check_hostname needs a ca_file: without one nothing is checked");
+        return error_set(error, ERROR_PERMANENT, "Set ca_file, or 'system' for the machine's own list.",
+                         "check_hostname needs a ca_file: without one nothing is checked");
     if (ret->ca_file && ret->encryption == ENCRYPTION_OFF)
-        return error_set(error, ERROR_PERMANENT, "Use encryption 'require'.", "a ca_file and encryption 'off' contradict each other");
+        return error_set(error, ERROR_PERMANENT, "Use encryption 'require'.",
+                         "a ca_file and encryption 'off' contradict each other");
     if (!ret->kerberos && !ret->user)
         return error_set(error, ERROR_PERMANENT, "Set user, or kerberos.", "the source has no option user");
     /* SQL Server itself limits packets to 16 KiB under TLS. */
     if (option_number(options, "port", 1, 65535, 1433, &ret->port, error) < 0 ||
-        option_number(options, "packet_size", 512, 32767, ret->ca_file || ret->encryption == ENCRYPTION_REQUIRE ? 16384 : 32767, &ret->packet_size, error) < 0 ||
+        option_number(options, "packet_size", 512, 32767,
+                      ret->ca_file || ret->encryption == ENCRYPTION_REQUIRE ? 16384 : 32767, &ret->packet_size,
+                      error) < 0 ||
         option_number(options, "login_timeout", 1, 50, 15, &ret->login_timeout_s, error) < 0 ||
         option_number(options, "query_timeout", 1, 86400, 300, &ret->query_timeout_s, error) < 0 ||
         option_number(options, "lock_timeout_ms", 100, 600000, 10000, &ret->lock_timeout_ms, error) < 0)
@@ -106,16 +122,20 @@ int login_options_read(const cJSON *options, LoginOptions *ret, Error *error)
 
 int login_configuration(const LoginOptions *options, Buffer *ret, Error *error)
 {
-    static const char *const words[] = {[ENCRYPTION_OFF] = "off", [ENCRYPTION_REQUEST] = "request", [ENCRYPTION_REQUIRE] = "require"};
+    static const char *const words[] = {
+        [ENCRYPTION_OFF] = "off", [ENCRYPTION_REQUEST] = "request", [ENCRYPTION_REQUIRE] = "require"};
 
     if (buffer_format(ret, error, "[sluice]\n\thost = %s\n", options->host) < 0)
         return -1;
-    if (options->instance ? buffer_format(ret, error, "\tinstance = %s\n", options->instance) : buffer_format(ret, error, "\tport = %d\n", options->port))
+    if (options->instance ? buffer_format(ret, error, "\tinstance = %s\n", options->instance)
+                          : buffer_format(ret, error, "\tport = %d\n", options->port))
         return -1;
-    if (buffer_format(ret, error, "\ttds version = 7.4\n\tclient charset = UTF-8\n\ttext size = 2147483647\n\tencryption = %s\n", words[options->encryption]) < 0)
+    if (buffer_format(ret, error,
+                      "\ttds version = 7.4\n\tclient charset = UTF-8\n\ttext size = 2147483647\n\tencryption = %s\n",
+                      words[options->encryption]) < 0)
         return -1;
-    if (options->ca_file && buffer_format(ret, error, "\tca file = %s\n\tcheck certificate hostname = %s\n", options->ca_file,
-                                          options->check_hostname ? "yes" : "no") < 0)
+    if (options->ca_file && buffer_format(ret, error, "\tca file = %s\n\tcheck certificate hostname = %s\n",
+                                          options->ca_file, options->check_hostname ? "yes" : "no") < 0)
         return -1;
     return 0;
 }

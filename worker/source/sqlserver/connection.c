@@ -34,7 +34,8 @@ static void failure_keep(Connection *connection, const Error *failure)
     connection->failed = true;
 }
 
-static int on_message(DBPROCESS *process, DBINT number, int state, int severity, char *text, char *server, char *procedure, int line)
+static int on_message(DBPROCESS *process, DBINT number, int state, int severity, char *text, char *server,
+                      char *procedure, int line)
 {
     Error failure;
 
@@ -54,18 +55,24 @@ static void library_error(const Connection *connection, int number, int os_error
     if (connection->interrupted)
         error_set_code(ret, ERROR_INTERRUPTED, code, NULL, "asked to stop while waiting for %s", connection->target);
     else if (number == SYBETIME)
-        error_set_code(ret, ERROR_TRANSIENT, code, "The options login_timeout and query_timeout of the source say how long to wait.",
+        error_set_code(ret, ERROR_TRANSIENT, code,
+                       "The options login_timeout and query_timeout of the source say how long to wait.",
                        "%s did not answer in time", connection->target);
     else if (number == SYBECONN)
-        error_set_code(ret, ERROR_TRANSIENT, code, "Check host and port of the source, and the firewall: sluice.check_source tries them step by step.",
-                       "cannot connect to %s: %s", connection->target, os_error > 0 ? strerror(os_error) : text);
+        error_set_code(
+            ret, ERROR_TRANSIENT, code,
+            "Check host and port of the source, and the firewall: sluice.check_source tries them step by step.",
+            "cannot connect to %s: %s", connection->target, os_error > 0 ? strerror(os_error) : text);
     else if (number == SYBEUHST)
-        error_set_code(ret, ERROR_TRANSIENT, code, "Check the option host of the source, and this machine's name resolution.",
+        error_set_code(ret, ERROR_TRANSIENT, code,
+                       "Check the option host of the source, and this machine's name resolution.",
                        "the name in %s cannot be resolved", connection->target);
     else if (number == SYBEPWD)
-        error_set_code(ret, ERROR_PERMANENT, code, "Check user and password of the source.", "login to %s refused", connection->target);
+        error_set_code(ret, ERROR_PERMANENT, code, "Check user and password of the source.", "login to %s refused",
+                       connection->target);
     else if (number == CONVERSION_OUT)
-        error_set_code(ret, ERROR_PERMANENT, code, NULL, "a parameter for %s could not be converted from UTF-8", connection->target);
+        error_set_code(ret, ERROR_PERMANENT, code, NULL, "a parameter for %s could not be converted from UTF-8",
+                       connection->target);
     else if (os_error > 0)
         error_set_code(ret, ERROR_TRANSIENT, code, NULL, "%s: %s (%s)", connection->target, text, strerror(os_error));
     else
@@ -81,7 +88,8 @@ static int on_error(DBPROCESS *process, int severity, int number, int os_error, 
     /* SYBESMSG only repeats that a message came, which on_message has kept. */
     if (!connection || number == SYBESMSG)
         return INT_CANCEL;
-    if (number == CONVERSION_IN || number == CONVERSION_AVAILABLE || number == CONVERSION_INCOMPLETE || number == CONVERSION_DISCARDED) {
+    if (number == CONVERSION_IN || number == CONVERSION_AVAILABLE || number == CONVERSION_INCOMPLETE ||
+        number == CONVERSION_DISCARDED) {
         connection->unconvertible = true;
         return INT_CANCEL;
     }
@@ -144,7 +152,8 @@ static int configuration_write(const LoginOptions *options, char *path, size_t s
         unlink(path); /* a process killed in mid-login leaves nothing behind */
     written = file < 0 ? -1 : write(file, text.data, text.length);
     if (written != (ssize_t)text.length) {
-        error_set(error, ERROR_TRANSIENT, "TMPDIR must name a folder that can be written.", "cannot write %s: %s", path, strerror(errno));
+        error_set(error, ERROR_TRANSIENT, "TMPDIR must name a folder that can be written.", "cannot write %s: %s", path,
+                  strerror(errno));
         if (file >= 0)
             close(file);
         file = -1;
@@ -191,8 +200,10 @@ static int login_failed(const Connection *connection, const LoginOptions *option
     *error = connection->failure;
     if (tls && error->kind == ERROR_TRANSIENT && strcmp(error->code, "20002") == 0)
         return error_set_code(error, ERROR_PERMANENT, "20002",
-                              "Compare ca_file and the host name with the server's certificate; sluice.check_source shows the step that fails.",
-                              "TLS with %s could not be agreed: the certificate is not trusted, its name is another, or the server has no TLS 1.2",
+                              "Compare ca_file and the host name with the server's certificate; sluice.check_source "
+                              "shows the step that fails.",
+                              "TLS with %s could not be agreed: the certificate is not trusted, its name is another, "
+                              "or the server has no TLS 1.2",
                               connection->target);
     return -1;
 }
@@ -217,13 +228,17 @@ static int session_prepare(Connection *connection, const LoginOptions *options, 
     if (dbsetopt(connection->process, DBSETTIME, timeout, 0) == FAIL)
         return error_set(error, ERROR_TRANSIENT, NULL, "the query timeout could not be set on %s", connection->target);
     dbsetinterrupt(connection->process, interrupt_asked, interrupt_answer);
-    /* No value comes from outside: lock_timeout_ms is a checked number. NOCOUNT stays off, the row counts are proofs. */
-    snprintf(text, sizeof text, "SET TEXTSIZE 2147483647 SET LOCK_TIMEOUT %d SET DEADLOCK_PRIORITY LOW SET TRANSACTION ISOLATION LEVEL READ COMMITTED",
+    /* No value comes from outside: lock_timeout_ms is a checked number. NOCOUNT stays off, the row counts are proofs.
+     */
+    snprintf(text, sizeof text,
+             "SET TEXTSIZE 2147483647 SET LOCK_TIMEOUT %d SET DEADLOCK_PRIORITY LOW SET TRANSACTION ISOLATION LEVEL "
+             "READ COMMITTED",
              options->lock_timeout_ms);
     return connection_batch(connection, text, error);
 }
 
-int connection_open(Connection *connection, const LoginOptions *options, const char *password, SourceBeat beat, Error *error)
+int connection_open(Connection *connection, const LoginOptions *options, const char *password, SourceBeat beat,
+                    Error *error)
 {
     char path[4096];
     LOGINREC *login;
@@ -232,9 +247,11 @@ int connection_open(Connection *connection, const LoginOptions *options, const c
     memset(connection, 0, sizeof *connection);
     connection->beat = beat;
     if (options->instance)
-        snprintf(connection->target, sizeof connection->target, "%s\\%s/%s", options->host, options->instance, options->database);
+        snprintf(connection->target, sizeof connection->target, "%s\\%s/%s", options->host, options->instance,
+                 options->database);
     else
-        snprintf(connection->target, sizeof connection->target, "%s:%d/%s", options->host, options->port, options->database);
+        snprintf(connection->target, sizeof connection->target, "%s:%d/%s", options->host, options->port,
+                 options->database);
     if (library_start(error) < 0 || connection_beat(connection, error) < 0)
         return -1;
     file = configuration_write(options, path, sizeof path, error);

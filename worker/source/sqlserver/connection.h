@@ -41,13 +41,13 @@ typedef struct LoginOptions {
 typedef struct Connection {
     DBPROCESS *process;
     SourceBeat beat;
-    int64_t beaten_ms;      /* monotonic */
-    Error failure;          /* the first error since connection_forget */
+    int64_t beaten_ms; /* monotonic */
+    Error failure;     /* the first error since connection_forget */
     bool failed;
     bool interrupted;
-    bool unconvertible;     /* characters were replaced: the value that came is not the one stored */
+    bool unconvertible; /* characters were replaced: the value that came is not the one stored */
     bool dead;
-    char target[200];       /* "host:port/database", for messages */
+    char target[200]; /* "host:port/database", for messages */
 } Connection;
 
 /* ERROR_PERMANENT with a hint for an option that is missing, malformed or out of reach (encryption strict). */
@@ -55,7 +55,8 @@ int login_options_read(const cJSON *options, LoginOptions *ret, Error *error);
 /* The text of the private configuration file; section "sluice". */
 int login_configuration(const LoginOptions *options, Buffer *ret, Error *error);
 
-int connection_open(Connection *connection, const LoginOptions *options, const char *password, SourceBeat beat, Error *error);
+int connection_open(Connection *connection, const LoginOptions *options, const char *password, SourceBeat beat,
+                    Error *error);
 void connection_close(Connection *connection);
 /* Calls the beat if a second has passed; ERROR_INTERRUPTED if it says stop. For loops that do not wait. */
 int connection_beat(Connection *connection, Error *error);

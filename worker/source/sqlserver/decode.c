@@ -19,7 +19,8 @@
 
 static int short_value(const ColumnBatch *batch, int index, int length, Error *error)
 {
-    return error_set(error, ERROR_TRANSIENT, NULL, "a value of column \"%.200s\" came with %d bytes", batch->schema->fields[index].source_name, length);
+    return error_set(error, ERROR_TRANSIENT, NULL, "a value of column \"%.200s\" came with %d bytes",
+                     batch->schema->fields[index].source_name, length);
 }
 
 static int decode_bit(ColumnBatch *batch, int index, const void *data, int length, Error *error)
@@ -66,8 +67,8 @@ static int decode_copy8(ColumnBatch *batch, int index, const void *data, int len
 static int decode_numeric(ColumnBatch *batch, int index, const void *data, int length, Error *error)
 {
     /* Bytes of the magnitude for a precision: ceil(precision * log2(10) / 8). */
-    static const uint8_t sizes[39] = {0, 1,  1,  2,  2,  3,  3,  3,  4,  4,  5,  5,  5,  6,  6,  7,  7,  8,  8,  8,
-                                      9, 9,  10, 10, 10, 11, 11, 12, 12, 13, 13, 13, 14, 14, 15, 15, 15, 16, 16};
+    static const uint8_t sizes[39] = {0, 1, 1,  2,  2,  3,  3,  3,  4,  4,  5,  5,  5,  6,  6,  7,  7,  8,  8, 8,
+                                      9, 9, 10, 10, 10, 11, 11, 12, 12, 13, 13, 13, 14, 14, 15, 15, 15, 16, 16};
     const Field *field = &batch->schema->fields[index];
     DBNUMERIC numeric;
     unsigned __int128 value = 0;
@@ -80,8 +81,9 @@ static int decode_numeric(ColumnBatch *batch, int index, const void *data, int l
     if (numeric.precision < 1 || numeric.precision > 38)
         return short_value(batch, index, length, error);
     if (numeric.scale != field->scale)
-        return error_set(error, ERROR_GONE, "CALL sluice.refresh of the source.", "column \"%.200s\" has scale %d and not %d any more", field->source_name,
-                         numeric.scale, field->scale);
+        return error_set(error, ERROR_GONE, "CALL sluice.refresh of the source.",
+                         "column \"%.200s\" has scale %d and not %d any more", field->source_name, numeric.scale,
+                         field->scale);
     for (int i = 1; i <= sizes[numeric.precision]; i++)
         value = value << 8 | numeric.array[i];
     signed_value = numeric.array[0] ? -(__int128)value : (__int128)value;
@@ -150,7 +152,8 @@ int decode_datetime(const void *data, int length, int64_t *ret)
 
         /* 1/300 s, shown (and kept) with three digits: .000, .003, .007 */
         memcpy(&datetime, data, sizeof datetime);
-        *ret = ((int64_t)datetime.dtdays - DAYS_1900_TO_1970) * TICKS_A_DAY + (((int64_t)datetime.dttime * 10 + 1) / 3) * 10000;
+        *ret = ((int64_t)datetime.dtdays - DAYS_1900_TO_1970) * TICKS_A_DAY +
+               (((int64_t)datetime.dttime * 10 + 1) / 3) * 10000;
         return 0;
     }
     if (length == 4) {
@@ -167,7 +170,8 @@ static int decode_timestamp(ColumnBatch *batch, int index, const void *data, int
 {
     int64_t ticks;
 
-    if ((length == (int)sizeof(DBDATETIMEALL) ? decode_datetime2(data, length, &ticks) : decode_datetime(data, length, &ticks)) < 0)
+    if ((length == (int)sizeof(DBDATETIMEALL) ? decode_datetime2(data, length, &ticks)
+                                              : decode_datetime(data, length, &ticks)) < 0)
         return short_value(batch, index, length, error);
     *(int64_t *)column_set_fixed(batch, index) = ticks;
     return 0;
@@ -318,6 +322,7 @@ int decode_choose(const Field *field, int wire, Decode *ret, Error *error)
             return 0;
         }
     }
-    return error_set(error, ERROR_GONE, "CALL sluice.refresh of the source: the column was altered.", "column \"%.200s\" is %s in the schema, but comes as wire type %d",
-                     field->source_name, field->source_type, wire);
+    return error_set(error, ERROR_GONE, "CALL sluice.refresh of the source: the column was altered.",
+                     "column \"%.200s\" is %s in the schema, but comes as wire type %d", field->source_name,
+                     field->source_type, wire);
 }

@@ -1,9 +1,9 @@
 /*
  * decode.h - raw values of DB-Library (dbdata, dbdatlen) into column vectors, without text in between.
  *
- * Layouts: sybdb.h (DBNUMERIC, DBDATETIMEALL, DBMONEY), and for what it does not say FreeTDS 1.3.17: numerics have a sign byte
- * (1 = negative) and a big-endian magnitude; date, time, datetime2, datetimeoffset arrive as DBDATETIMEALL with the
- * time in 100 ns, the date in days since 1900-01-01, both in UTC for datetimeoffset.
+ * Layouts: sybdb.h (DBNUMERIC, DBDATETIMEALL, DBMONEY), and for what it does not say FreeTDS 1.3.17: numerics have a
+ * sign byte (1 = negative) and a big-endian magnitude; date, time, datetime2, datetimeoffset arrive as DBDATETIMEALL
+ * with the time in 100 ns, the date in days since 1900-01-01, both in UTC for datetimeoffset.
  */
 #ifndef SLUICE_SQLSERVER_DECODE_H
 #define SLUICE_SQLSERVER_DECODE_H
@@ -27,7 +27,8 @@ int decode_datetime(const void *data, int length, int64_t *ret);
 int decode_datetimeoffset(const void *data, int length, ColumnInstant *ret);
 int decode_datetime2(const void *data, int length, int64_t *ret);
 
-/* The exact text of one value of a batch, as a key parameter's CONVERT reads it back. NULL for an SQL NULL or without memory. */
+/* The exact text of one value of a batch, as a key parameter's CONVERT reads it back. NULL for an SQL NULL or without
+ * memory. */
 cJSON *key_text(const ColumnBatch *batch, int index, int row);
 /* "2026-11-20T08:51:06.1234567" with `digits` fractional digits (0 = none); ret holds 32 bytes. */
 void timestamp_text(int64_t ticks, int digits, char ret[32]);

@@ -4,10 +4,11 @@
 
 #include <string.h>
 
-static const char server_text[] =
-    "SELECT CONVERT(nvarchar(128), SERVERPROPERTY(N'ProductVersion')) AS version, CONVERT(nvarchar(128), SERVERPROPERTY(N'Edition')) AS edition, "
-    "CONVERT(nvarchar(256), @@SERVERNAME) AS name; "
-    "SELECT name, is_cdc_enabled, snapshot_isolation_state, collation_name, create_date, is_read_only FROM sys.databases WHERE database_id = DB_ID()";
+static const char server_text[] = "SELECT CONVERT(nvarchar(128), SERVERPROPERTY(N'ProductVersion')) AS version, "
+                                  "CONVERT(nvarchar(128), SERVERPROPERTY(N'Edition')) AS edition, "
+                                  "CONVERT(nvarchar(256), @@SERVERNAME) AS name; "
+                                  "SELECT name, is_cdc_enabled, snapshot_isolation_state, collation_name, create_date, "
+                                  "is_read_only FROM sys.databases WHERE database_id = DB_ID()";
 
 typedef struct Discovery {
     cJSON *server, *database;
@@ -63,7 +64,9 @@ static int discover_optional(SqlServer *server, Catalogue *catalogue, const Disc
     cJSON *jobs = cJSON_CreateObject();
     int status;
 
-    status = statement_each(connection, "SELECT status FROM sys.dm_server_services WHERE servicename LIKE N'SQL Server Agent%'", NULL, agent_row, &agent, error);
+    status = statement_each(connection,
+                            "SELECT status FROM sys.dm_server_services WHERE servicename LIKE N'SQL Server Agent%'",
+                            NULL, agent_row, &agent, error);
     if (status < 0 && (connection->dead || connection->interrupted)) {
         cJSON_Delete(jobs);
         return -1;
@@ -72,7 +75,9 @@ static int discover_optional(SqlServer *server, Catalogue *catalogue, const Disc
         cJSON_AddNullToObject(found->server, "agent");
     else
         cJSON_AddBoolToObject(found->server, "agent", agent != 0);
-    status = statement_each(connection, "SELECT job_type, retention, pollinginterval FROM msdb.dbo.cdc_jobs WHERE database_id = DB_ID()", NULL, jobs_row, jobs, error);
+    status = statement_each(
+        connection, "SELECT job_type, retention, pollinginterval FROM msdb.dbo.cdc_jobs WHERE database_id = DB_ID()",
+        NULL, jobs_row, jobs, error);
     if (status < 0 || !jobs->child) {
         cJSON_Delete(jobs);
         jobs = cJSON_CreateNull();

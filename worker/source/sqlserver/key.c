@@ -18,7 +18,8 @@ static void time_text(int64_t ticks, int digits, char *ret, size_t size)
 
     snprintf(fraction, sizeof fraction, ".%07d", (int)(ticks % TICKS_A_SECOND));
     fraction[digits > 0 ? digits + 1 : 0] = 0;
-    snprintf(ret, size, "%02d:%02d:%02d%s", (int)(seconds / 3600 % 24), (int)(seconds / 60 % 60), (int)(seconds % 60), fraction);
+    snprintf(ret, size, "%02d:%02d:%02d%s", (int)(seconds / 3600 % 24), (int)(seconds / 60 % 60), (int)(seconds % 60),
+             fraction);
 }
 
 static void date_text(int64_t days, char *ret, size_t size)
@@ -149,7 +150,8 @@ cJSON *key_text(const ColumnBatch *batch, int index, int row)
         break;
     case COLUMN_TIMESTAMP:
         /* datetime and smalldatetime refuse more than three digits. */
-        timestamp_text(*(const int64_t *)(const void *)data, strncmp(field->source_type, "datetime2", 9) == 0 ? 7 : 3, text);
+        timestamp_text(*(const int64_t *)(const void *)data, strncmp(field->source_type, "datetime2", 9) == 0 ? 7 : 3,
+                       text);
         break;
     case COLUMN_TIMESTAMPTZ:
         instant_text((const ColumnInstant *)(const void *)data, text, sizeof text);

@@ -1,9 +1,9 @@
 /*
  * keyset.h - a table's load key: bounds in a WHERE, with constant text and typed parameters.
  *
- * A bound is `CONVERT(<column type>, @f1[, style])`: the parameter travels as nvarchar and becomes the column's own type, so
- * an index is sought and no text comparison takes the place of the column's. Character columns carry their collation
- * into the conversion: without it a varchar key of another code page than the database's skips rows.
+ * A bound is `CONVERT(<column type>, @f1[, style])`: the parameter travels as nvarchar and becomes the column's own
+ * type, so an index is sought and no text comparison takes the place of the column's. Character columns carry their
+ * collation into the conversion: without it a varchar key of another code page than the database's skips rows.
  */
 #ifndef SLUICE_SQLSERVER_KEYSET_H
 #define SLUICE_SQLSERVER_KEYSET_H

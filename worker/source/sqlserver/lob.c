@@ -50,7 +50,8 @@ static Found *found_add(FoundList *found, int column, int row, size_t maximum)
 }
 
 /* The key the schema names; a table without one cannot be asked for a row. */
-static int reread_keyset(const SqlReader *reader, const cJSON *schema, Keyset *keyset, int index[KEY_COLUMNS_MAX], Error *error)
+static int reread_keyset(const SqlReader *reader, const cJSON *schema, Keyset *keyset, int index[KEY_COLUMNS_MAX],
+                         Error *error)
 {
     const cJSON *columns = json_member(schema, "columns");
     cJSON *keys = cJSON_CreateArray();
@@ -78,9 +79,11 @@ static int reread_text(const SqlReader *reader, const cJSON *schema, const Keyse
     for (int i = 0; i < reader->plan.schema->count; i++) {
         if (!reader->plan.columns[i].large)
             continue;
-        if ((!first && buffer_text(text, ", ", error) < 0) || plan_expression(&reader->plan.schema->fields[i], NULL, text, error) < 0)
+        if ((!first && buffer_text(text, ", ", error) < 0) ||
+            plan_expression(&reader->plan.schema->fields[i], NULL, text, error) < 0)
             return -1;
-        if (buffer_format(text, error, " AS c%d, DATALENGTH(", i + 1) < 0 || text_name(text, reader->plan.schema->fields[i].source_name, error) < 0 ||
+        if (buffer_format(text, error, " AS c%d, DATALENGTH(", i + 1) < 0 ||
+            text_name(text, reader->plan.schema->fields[i].source_name, error) < 0 ||
             buffer_format(text, error, ") AS n%d", i + 1) < 0)
             return -1;
         first = false;
@@ -92,7 +95,8 @@ static int reread_text(const SqlReader *reader, const cJSON *schema, const Keyse
     return buffer_terminate(text, error);
 }
 
-static int value_keep(const SqlReader *reader, const Statement *statement, int column, int row, int wire, FoundList *list, Error *error)
+static int value_keep(const SqlReader *reader, const Statement *statement, int column, int row, int wire,
+                      FoundList *list, Error *error)
 {
     DBPROCESS *process = statement->connection->process;
     const BYTE *data = dbdata(process, wire);
@@ -105,9 +109,11 @@ static int value_keep(const SqlReader *reader, const Statement *statement, int c
     /* Longer values were cut at twice the limit by SET TEXTSIZE. */
     if (length > reader->plan.value_bytes_max || told > (int64_t)reader->plan.value_bytes_max * 2)
         return error_set(error, ERROR_PERMANENT, "Raise max_value_bytes for this table, or leave the column out.",
-                         "a value of column \"%.200s\" has %zu bytes, more than max_value_bytes (%zu)", name, length, reader->plan.value_bytes_max);
+                         "a value of column \"%.200s\" has %zu bytes, more than max_value_bytes (%zu)", name, length,
+                         reader->plan.value_bytes_max);
     if (data && type_length_check(rule, data, length, told) < 0)
-        return error_set(error, ERROR_TRANSIENT, NULL, "a value of column \"%.200s\" came shorter than the server counts", name);
+        return error_set(error, ERROR_TRANSIENT, NULL,
+                         "a value of column \"%.200s\" came shorter than the server counts", name);
     found = found_add(list, column, row, reader->plan.value_bytes_max);
     if (!found)
         return error_set(error, ERROR_TRANSIENT, NULL, "out of memory for re-read values");
@@ -121,13 +127,15 @@ static bool row_asks(const SqlReader *reader, int row)
     if (reader->rows.op[row] == 'D')
         return false;
     for (int i = 0; i < reader->plan.schema->count; i++) {
-        if (reader->rows.columns[i].unchanged && reader->rows.columns[i].unchanged[row] && !reader->rows.columns[i].valid[row])
+        if (reader->rows.columns[i].unchanged && reader->rows.columns[i].unchanged[row] &&
+            !reader->rows.columns[i].valid[row])
             return true;
     }
     return false;
 }
 
-static int row_reread(SqlReader *reader, const char *text, const Keyset *keyset, const int *index, int row, FoundList *list, Error *error)
+static int row_reread(SqlReader *reader, const char *text, const Keyset *keyset, const int *index, int row,
+                      FoundList *list, Error *error)
 {
     Parameters parameters = {.count = 0};
     Statement statement;
@@ -151,7 +159,8 @@ static int row_reread(SqlReader *reader, const char *text, const Keyset *keyset,
 
                 if (!reader->plan.columns[i].large)
                     continue;
-                if (vector->unchanged[row] && !vector->valid[row] && value_keep(reader, &statement, i, row, wire, list, error) < 0) {
+                if (vector->unchanged[row] && !vector->valid[row] &&
+                    value_keep(reader, &statement, i, row, wire, list, error) < 0) {
                     statement_cancel(&statement);
                     return -1;
                 }

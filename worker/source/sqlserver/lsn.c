@@ -73,12 +73,14 @@ void change_position_after(const uint8_t lsn[LSN_BYTES], ChangePosition *ret)
     ret->operation = 0xff;
 }
 
-int load_position_encode(const uint8_t lsn[LSN_BYTES], int64_t job, int64_t range, uint8_t ret[ROW_POSITION_BYTES], Error *error)
+int load_position_encode(const uint8_t lsn[LSN_BYTES], int64_t job, int64_t range, uint8_t ret[ROW_POSITION_BYTES],
+                         Error *error)
 {
     char digits[64];
 
     if (job < 0 || job > 9999999999999 || range < 0 || range > 9999999999999999)
-        return error_set(error, ERROR_INTERNAL, NULL, "job %lld or range %lld does not fit a position", (long long)job, (long long)range);
+        return error_set(error, ERROR_INTERNAL, NULL, "job %lld or range %lld does not fit a position", (long long)job,
+                         (long long)range);
     snprintf(digits, sizeof digits, "f%013lld%016lld", (long long)job, (long long)range);
     memcpy(ret, lsn, LSN_BYTES);
     return hex_decode(digits, ret + LSN_BYTES, ROW_POSITION_BYTES - LSN_BYTES);

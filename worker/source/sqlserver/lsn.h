@@ -34,6 +34,7 @@ int change_position_parse(const char *text, ChangePosition *ret, Error *error); 
 /* Behind every change of this LSN: where a range that excludes it begins. */
 void change_position_after(const uint8_t lsn[LSN_BYTES], ChangePosition *ret);
 /* ERROR_INTERNAL if a number has more digits than its place. */
-int load_position_encode(const uint8_t lsn[LSN_BYTES], int64_t job, int64_t range, uint8_t ret[ROW_POSITION_BYTES], Error *error);
+int load_position_encode(const uint8_t lsn[LSN_BYTES], int64_t job, int64_t range, uint8_t ret[ROW_POSITION_BYTES],
+                         Error *error);
 
 #endif

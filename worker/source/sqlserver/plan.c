@@ -43,7 +43,8 @@ static int quoted_column(const Field *field, const char *alias, Buffer *text, Er
     return text_name(text, field->source_name, error);
 }
 
-/* A sql_variant's text keeps every digit: style 3 gives 17 digits of a float, 2 four decimals of money, 126 ISO dates, 1 hexadecimal. */
+/* A sql_variant's text keeps every digit: style 3 gives 17 digits of a float, 2 four decimals of money, 126 ISO dates,
+ * 1 hexadecimal. */
 static int variant_expression(const Field *field, const char *alias, Buffer *text, Error *error)
 {
     static const char *const cases[][3] = {
@@ -57,12 +58,15 @@ static int variant_expression(const Field *field, const char *alias, Buffer *tex
     if (buffer_text(text, "CASE", error) < 0)
         return -1;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        if (buffer_text(text, " WHEN CONVERT(nvarchar(128), SQL_VARIANT_PROPERTY(", error) < 0 || quoted_column(field, alias, text, error) < 0 ||
-            buffer_format(text, error, ", N'BaseType')) IN (%s) THEN CONVERT(nvarchar(max), CONVERT(%s, ", cases[i][0], cases[i][1]) < 0 ||
+        if (buffer_text(text, " WHEN CONVERT(nvarchar(128), SQL_VARIANT_PROPERTY(", error) < 0 ||
+            quoted_column(field, alias, text, error) < 0 ||
+            buffer_format(text, error, ", N'BaseType')) IN (%s) THEN CONVERT(nvarchar(max), CONVERT(%s, ", cases[i][0],
+                          cases[i][1]) < 0 ||
             quoted_column(field, alias, text, error) < 0 || buffer_format(text, error, "), %s)", cases[i][2]) < 0)
             return -1;
     }
-    if (buffer_text(text, " ELSE CONVERT(nvarchar(max), CONVERT(nvarchar(4000), ", error) < 0 || quoted_column(field, alias, text, error) < 0)
+    if (buffer_text(text, " ELSE CONVERT(nvarchar(max), CONVERT(nvarchar(4000), ", error) < 0 ||
+        quoted_column(field, alias, text, error) < 0)
         return -1;
     return buffer_text(text, ")) END", error);
 }
@@ -106,7 +110,8 @@ int plan_text_expression(const Field *field, const char *alias, Buffer *text, Er
             return -1;
         return buffer_text(text, ")", error);
     }
-    if (buffer_format(text, error, "CONVERT(%s, CONVERT(%s, ", binary, wide) < 0 || quoted_column(field, alias, text, error) < 0)
+    if (buffer_format(text, error, "CONVERT(%s, CONVERT(%s, ", binary, wide) < 0 ||
+        quoted_column(field, alias, text, error) < 0)
         return -1;
     return buffer_text(text, "))", error);
 }
@@ -122,7 +127,8 @@ static int column_expression(const Plan *plan, int index, const char *alias, Buf
 {
     const Field *field = &plan->schema->fields[index];
 
-    return column_exact(plan, index) ? plan_text_expression(field, alias, text, error) : plan_expression(field, alias, text, error);
+    return column_exact(plan, index) ? plan_text_expression(field, alias, text, error)
+                                     : plan_expression(field, alias, text, error);
 }
 
 int plan_select(const Plan *plan, const char *alias, Buffer *text, Error *error)
@@ -135,7 +141,8 @@ int plan_select(const Plan *plan, const char *alias, Buffer *text, Error *error)
     for (int i = 0; i < plan->schema->count; i++) {
         if (!plan->columns[i].told)
             continue;
-        if (buffer_text(text, ", DATALENGTH(", error) < 0 || quoted_column(&plan->schema->fields[i], alias, text, error) < 0 ||
+        if (buffer_text(text, ", DATALENGTH(", error) < 0 ||
+            quoted_column(&plan->schema->fields[i], alias, text, error) < 0 ||
             buffer_format(text, error, ") AS n%d", i + 1) < 0)
             return -1;
     }
@@ -147,7 +154,8 @@ int plan_bind(Plan *plan, DBPROCESS *process, Error *error)
     for (int i = 0; i < plan->schema->count; i++) {
         if (column_exact(plan, i))
             plan->columns[i].decode = decode_utf16;
-        else if (decode_choose(&plan->schema->fields[i], dbcoltype(process, plan->columns[i].wire), &plan->columns[i].decode, error) < 0)
+        else if (decode_choose(&plan->schema->fields[i], dbcoltype(process, plan->columns[i].wire),
+                               &plan->columns[i].decode, error) < 0)
             return -1;
     }
     return 0;
@@ -174,8 +182,8 @@ static void row_key(const Plan *plan, DBPROCESS *process, ColumnBatch *batch, ch
         if (!data || plan->columns[i].decode(batch, i, data, dbdatlen(process, plan->columns[i].wire), &ignored) < 0)
             continue;
         text = key_text(batch, i, batch->rows);
-        length += (size_t)snprintf(ret + length, size - length, "%s%s=%.80s", length ? ", " : "", plan->schema->fields[i].source_name,
-                                   text ? text->valuestring : "?");
+        length += (size_t)snprintf(ret + length, size - length, "%s%s=%.80s", length ? ", " : "",
+                                   plan->schema->fields[i].source_name, text ? text->valuestring : "?");
         cJSON_Delete(text);
     }
 }
@@ -197,7 +205,8 @@ static int64_t number_at(DBPROCESS *process, int wire)
     return small;
 }
 
-static int large_check(const Plan *plan, DBPROCESS *process, ColumnBatch *batch, int index, const void *data, size_t length, Error *error)
+static int large_check(const Plan *plan, DBPROCESS *process, ColumnBatch *batch, int index, const void *data,
+                       size_t length, Error *error)
 {
     const PlanColumn *column = &plan->columns[index];
     const char *name = plan->schema->fields[index].source_name;
@@ -206,21 +215,25 @@ static int large_check(const Plan *plan, DBPROCESS *process, ColumnBatch *batch,
 
     if (length > plan->value_bytes_max || bytes > (int64_t)plan->value_bytes_max * 2) {
         row_key(plan, process, batch, key, sizeof key);
-        return error_set(error, ERROR_PERMANENT, "Raise max_value_bytes for this table, or leave the column out.",
-                         "the value of column \"%.120s\" in the row with key (%s) has %lld bytes, more than max_value_bytes (%zu)", name, key,
-                         (long long)(bytes > (int64_t)length ? bytes : (int64_t)length), plan->value_bytes_max);
+        return error_set(
+            error, ERROR_PERMANENT, "Raise max_value_bytes for this table, or leave the column out.",
+            "the value of column \"%.120s\" in the row with key (%s) has %lld bytes, more than max_value_bytes (%zu)",
+            name, key, (long long)(bytes > (int64_t)length ? bytes : (int64_t)length), plan->value_bytes_max);
     }
     if (bytes < 0)
         return 0;
-    if ((column_exact(plan, index) ? type_length_check_utf16(column->rule, length, bytes) : type_length_check(column->rule, data, length, bytes)) < 0) {
+    if ((column_exact(plan, index) ? type_length_check_utf16(column->rule, length, bytes)
+                                   : type_length_check(column->rule, data, length, bytes)) < 0) {
         row_key(plan, process, batch, key, sizeof key);
-        return error_set(error, ERROR_TRANSIENT, NULL, "column \"%.120s\" of the row with key (%s) came with %zu bytes, but the server counts %lld", name, key,
-                         length, (long long)bytes);
+        return error_set(error, ERROR_TRANSIENT, NULL,
+                         "column \"%.120s\" of the row with key (%s) came with %zu bytes, but the server counts %lld",
+                         name, key, length, (long long)bytes);
     }
     return 0;
 }
 
-/* The mask tells a value set to NULL from one that was not logged; deletes and before images never have text, ntext, image. */
+/* The mask tells a value set to NULL from one that was not logged; deletes and before images never have text, ntext,
+ * image. */
 static bool not_logged(const PlanColumn *column, PlanRow kind, const uint8_t *mask, int mask_length)
 {
     if (!column->large)
@@ -230,7 +243,8 @@ static bool not_logged(const PlanColumn *column, PlanRow kind, const uint8_t *ma
     return (kind == PLAN_UPDATE || kind == PLAN_BEFORE) && !mask_has(mask, mask_length, column->ordinal);
 }
 
-int plan_row(const Plan *plan, DBPROCESS *process, ColumnBatch *batch, PlanRow kind, const uint8_t *mask, int mask_length, Error *error)
+int plan_row(const Plan *plan, DBPROCESS *process, ColumnBatch *batch, PlanRow kind, const uint8_t *mask,
+             int mask_length, Error *error)
 {
     const PlanColumn *column = plan->columns;
 

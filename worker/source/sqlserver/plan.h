@@ -10,12 +10,12 @@
 
 typedef struct PlanColumn {
     Decode decode;
-    int wire;        /* column of the result, from 1 */
-    int told;        /* column with its DATALENGTH, 0 = none */
+    int wire; /* column of the result, from 1 */
+    int told; /* column with its DATALENGTH, 0 = none */
     TypeLength rule;
-    int ordinal;     /* captured column's ordinal, for the update mask; 0 = unknown */
+    int ordinal; /* captured column's ordinal, for the update mask; 0 = unknown */
     bool large;
-    bool legacy;     /* text, ntext, image */
+    bool legacy; /* text, ntext, image */
 } PlanColumn;
 
 typedef struct Plan {
@@ -36,12 +36,14 @@ int plan_select(const Plan *plan, const char *alias, Buffer *text, Error *error)
 /* Chooses the decoders for the result set that is open. */
 int plan_bind(Plan *plan, DBPROCESS *process, Error *error);
 /* The current row of the result into the row under construction; does not end it. */
-int plan_row(const Plan *plan, DBPROCESS *process, ColumnBatch *batch, PlanRow kind, const uint8_t *mask, int mask_length, Error *error);
+int plan_row(const Plan *plan, DBPROCESS *process, ColumnBatch *batch, PlanRow kind, const uint8_t *mask,
+             int mask_length, Error *error);
 /* Is the bit of a captured column set? Lowest ordinals stand in the last byte. */
 bool mask_has(const uint8_t *mask, int length, int ordinal);
 /*
- * DB-Library puts '?' in the place of what it cannot convert: a lone surrogate, a byte that glibc's table of the code page leaves
- * out. Where it says so the statement is sent again in this form, which costs the server a conversion and loses nothing.
+ * DB-Library puts '?' in the place of what it cannot convert: a lone surrogate, a byte that glibc's table of the code
+ * page leaves out. Where it says so the statement is sent again in this form, which costs the server a conversion and
+ * loses nothing.
  */
 int plan_text_expression(const Field *field, const char *alias, Buffer *text, Error *error);
 /* One column as the select list reads it, exactly. */

@@ -1,8 +1,9 @@
 /*
  * poll.c - one round trip: the server's clock, the captured maximum, all instances, what DDL came.
  *
- * The capture job writes change rows and cdc.lsn_time_mapping in one transaction per scan, so under READ COMMITTED every
- * change up to the maximum read here is visible to what is read later (capture.md 1.2 of the facts; NOLOCK would break it).
+ * The capture job writes change rows and cdc.lsn_time_mapping in one transaction per scan, so under READ COMMITTED
+ * every change up to the maximum read here is visible to what is read later (capture.md 1.2 of the facts; NOLOCK would
+ * break it).
  */
 #include "source/sqlserver/poll.h"
 #include "source/sqlserver/decode.h"
@@ -10,16 +11,20 @@
 #include <stdio.h>
 #include <string.h>
 
-/* datetime's 1/300 s, a stored tran_end_time rounded down, and this text's milliseconds: the fence may come late, never early. */
+/* datetime's 1/300 s, a stored tran_end_time rounded down, and this text's milliseconds: the fence may come late, never
+ * early. */
 #define CLOCK_MARGIN_TICKS 100000 /* 10 ms */
 
 static const char poll_text[] =
     "SELECT SYSDATETIMEOFFSET() AS source_time, SYSDATETIME() AS clock; "
-    "SELECT d.is_read_only, d.create_date, CONVERT(nvarchar(36), r.recovery_fork_guid) AS recovery_fork_guid, CONVERT(nvarchar(36), r.family_guid) AS family_guid "
-    "FROM sys.databases AS d LEFT JOIN sys.database_recovery_status AS r ON r.database_id = d.database_id WHERE d.database_id = DB_ID(); "
+    "SELECT d.is_read_only, d.create_date, CONVERT(nvarchar(36), r.recovery_fork_guid) AS recovery_fork_guid, "
+    "CONVERT(nvarchar(36), r.family_guid) AS family_guid "
+    "FROM sys.databases AS d LEFT JOIN sys.database_recovery_status AS r ON r.database_id = d.database_id WHERE "
+    "d.database_id = DB_ID(); "
     "SELECT TOP (1) start_lsn, tran_end_time FROM cdc.lsn_time_mapping ORDER BY start_lsn DESC; "
     "SELECT capture_instance, object_id, source_object_id, start_lsn, create_date FROM cdc.change_tables; "
-    "SELECT source_object_id, object_id, ddl_lsn, ddl_time, required_column_update, ddl_command FROM cdc.ddl_history WHERE ddl_lsn > @d ORDER BY ddl_lsn";
+    "SELECT source_object_id, object_id, ddl_lsn, ddl_time, required_column_update, ddl_command FROM cdc.ddl_history "
+    "WHERE ddl_lsn > @d ORDER BY ddl_lsn";
 
 enum { SET_CLOCK, SET_DATABASE, SET_POSITION, SET_INSTANCES, SET_DDL };
 
@@ -74,12 +79,14 @@ static int clock_row(const Statement *statement, Poll *poll, Error *error)
     char clock_text[32], text[64];
     int minutes;
 
-    if (!now || !clock || decode_datetimeoffset(now, dbdatlen(process, 1), &instant) < 0 || decode_datetime2(clock, dbdatlen(process, 2), &ticks) < 0)
+    if (!now || !clock || decode_datetimeoffset(now, dbdatlen(process, 1), &instant) < 0 ||
+        decode_datetime2(clock, dbdatlen(process, 2), &ticks) < 0)
         return error_set(error, ERROR_TRANSIENT, NULL, "%s did not tell its time", statement->connection->target);
     minutes = instant.offset_minutes;
     poll->server->utc_offset_minutes = minutes;
     timestamp_text(instant.utc + (int64_t)minutes * 600000000, 7, clock_text);
-    snprintf(text, sizeof text, "%s%c%02d:%02d", clock_text, minutes < 0 ? '-' : '+', (minutes < 0 ? -minutes : minutes) / 60 % 24, (minutes < 0 ? -minutes : minutes) % 60);
+    snprintf(text, sizeof text, "%s%c%02d:%02d", clock_text, minutes < 0 ? '-' : '+',
+             (minutes < 0 ? -minutes : minutes) / 60 % 24, (minutes < 0 ? -minutes : minutes) % 60);
     cJSON_AddStringToObject(poll->answer, "source_time", text);
     timestamp_text(ticks + CLOCK_MARGIN_TICKS, 3, clock_text);
     cJSON_AddStringToObject(poll->answer, "clock", clock_text);
@@ -190,7 +197,8 @@ static int poll_batch(SqlServer *server, const cJSON *ask, cJSON *answer, Error 
     poll.ddl = cJSON_AddArrayToObject(answer, "ddl");
     if (statement_each(sqlserver_connection(server), poll_text, &parameters, poll_row, &poll, error) < 0) {
         if (strcmp(error->code, "208") == 0)
-            return error_set_code(error, ERROR_PERMANENT, "208", "EXEC sys.sp_cdc_enable_db in the database (sluice.check_cdc shows every step).",
+            return error_set_code(error, ERROR_PERMANENT, "208",
+                                  "EXEC sys.sp_cdc_enable_db in the database (sluice.check_cdc shows every step).",
                                   "change data capture is not enabled in %s", server->connection.target);
         return -1;
     }
@@ -208,8 +216,9 @@ int sqlserver_poll(Source *source, const cJSON *ask, cJSON **answer, Error *erro
 
     if (!made)
         return error_set(error, ERROR_TRANSIENT, NULL, "out of memory for a poll");
-    if (poll_batch(server, ask, made, error) < 0 || probe_run(server, ask, made, error) < 0 || fences_run(server, ask, made, error) < 0 ||
-        quiet_run(server, ask, made, error) < 0 || capture_run(server, made, error) < 0) {
+    if (poll_batch(server, ask, made, error) < 0 || probe_run(server, ask, made, error) < 0 ||
+        fences_run(server, ask, made, error) < 0 || quiet_run(server, ask, made, error) < 0 ||
+        capture_run(server, made, error) < 0) {
         cJSON_Delete(made);
         return -1;
     }

@@ -9,13 +9,14 @@ typedef struct Probe {
     SqlServer *server;
     const cJSON **asked; /* the instances, in order */
     cJSON *newest, *failed;
-    bool complete;       /* no instance failed */
+    bool complete; /* no instance failed */
 } Probe;
 
 static int probe_text(const Probe *probe, int first, int count, Buffer *text, Error *error)
 {
     for (int i = 0; i < count; i++) {
-        if (buffer_format(text, error, "%sSELECT %d AS i, x.l FROM (SELECT TOP (1) [__$start_lsn] AS l FROM ", i ? " UNION ALL " : "", first + i) < 0 ||
+        if (buffer_format(text, error, "%sSELECT %d AS i, x.l FROM (SELECT TOP (1) [__$start_lsn] AS l FROM ",
+                          i ? " UNION ALL " : "", first + i) < 0 ||
             text_change_table(text, json_text(probe->asked[first + i], "instance", ""), error) < 0 ||
             buffer_text(text, " ORDER BY [__$start_lsn] DESC) AS x", error) < 0)
             return -1;
@@ -105,8 +106,10 @@ static char *instances_text(const cJSON *instances)
     const cJSON *instance;
 
     buffer_init(&text, MIB(64));
-    cJSON_ArrayForEach(instance, instances) {
-        if (buffer_format(&text, &ignored, "%lld %s\n", (long long)json_integer(instance, "table_id", 0), json_text(instance, "instance", "")) < 0) {
+    cJSON_ArrayForEach(instance, instances)
+    {
+        if (buffer_format(&text, &ignored, "%lld %s\n", (long long)json_integer(instance, "table_id", 0),
+                          json_text(instance, "instance", "")) < 0) {
             buffer_free(&text);
             return NULL;
         }
@@ -119,13 +122,14 @@ static char *instances_text(const cJSON *instances)
 }
 
 /*
- * A probe is left out only if the last one failed nowhere, was of this very position and these instances, and the control plane
- * has stored that answer (it asks with the position of the cut it holds): an answer that got lost is given again.
+ * A probe is left out only if the last one failed nowhere, was of this very position and these instances, and the
+ * control plane has stored that answer (it asks with the position of the cut it holds): an answer that got lost is
+ * given again.
  */
 static bool probe_known(const SqlServer *server, const cJSON *ask, const char *position, const char *instances)
 {
-    return server->probed && instances && strcmp(server->probed_at, position) == 0 && strcmp(json_text(ask, "position", ""), position) == 0 &&
-           strcmp(server->probed, instances) == 0;
+    return server->probed && instances && strcmp(server->probed_at, position) == 0 &&
+           strcmp(json_text(ask, "position", ""), position) == 0 && strcmp(server->probed, instances) == 0;
 }
 
 int probe_run(SqlServer *server, const cJSON *ask, cJSON *answer, Error *error)
@@ -144,7 +148,8 @@ int probe_run(SqlServer *server, const cJSON *ask, cJSON *answer, Error *error)
             free(text);
             return error_set(error, ERROR_TRANSIENT, NULL, "out of memory for a probe");
         }
-        cJSON_ArrayForEach(instance, instances) {
+        cJSON_ArrayForEach(instance, instances)
+        {
             if (json_text(instance, "instance", NULL))
                 probe.asked[count++] = instance;
         }
@@ -175,11 +180,13 @@ static int position_row(const Statement *statement, int set, void *context, Erro
 int fences_run(SqlServer *server, const cJSON *ask, cJSON *answer, Error *error)
 {
     /* tran_end_time is a server-local datetime, like the clock of the answer that asked for the fence. */
-    static const char text[] = "SELECT TOP (1) start_lsn FROM cdc.lsn_time_mapping WHERE tran_end_time > CONVERT(datetime, @c, 126) ORDER BY start_lsn";
+    static const char text[] = "SELECT TOP (1) start_lsn FROM cdc.lsn_time_mapping WHERE tran_end_time > "
+                               "CONVERT(datetime, @c, 126) ORDER BY start_lsn";
     cJSON *fences = cJSON_AddArrayToObject(answer, "fences");
     const cJSON *fence;
 
-    cJSON_ArrayForEach(fence, json_member(ask, "fences")) {
+    cJSON_ArrayForEach(fence, json_member(ask, "fences"))
+    {
         const char *clock = json_text(fence, "clock", NULL);
         Parameters parameters = {.count = 0};
         char position[LSN_TEXT] = "";
@@ -214,8 +221,10 @@ static int quiet_one(SqlServer *server, const cJSON *ask, cJSON *quiet, Error *e
     parameter_lsn(&parameters, "@f", from);
     parameter_lsn(&parameters, "@t", to);
     buffer_init(&text, KIB(8));
-    if (buffer_text(&text, "SELECT TOP (1) [__$start_lsn] FROM ", error) == 0 && text_change_table(&text, json_text(ask, "instance", ""), error) == 0 &&
-        buffer_text(&text, " WHERE [__$start_lsn] > @f AND [__$start_lsn] <= @t", error) == 0 && buffer_terminate(&text, error) == 0)
+    if (buffer_text(&text, "SELECT TOP (1) [__$start_lsn] FROM ", error) == 0 &&
+        text_change_table(&text, json_text(ask, "instance", ""), error) == 0 &&
+        buffer_text(&text, " WHERE [__$start_lsn] > @f AND [__$start_lsn] <= @t", error) == 0 &&
+        buffer_terminate(&text, error) == 0)
         status = statement_each(sqlserver_connection(server), text.data, &parameters, position_row, found, error);
     buffer_free(&text);
     if (status < 0) {
@@ -234,7 +243,8 @@ int quiet_run(SqlServer *server, const cJSON *ask, cJSON *answer, Error *error)
     cJSON *quiet = cJSON_AddArrayToObject(answer, "quiet");
     const cJSON *one;
 
-    cJSON_ArrayForEach(one, json_member(ask, "quiet")) {
+    cJSON_ArrayForEach(one, json_member(ask, "quiet"))
+    {
         if (quiet_one(server, one, quiet, error) < 0)
             return -1;
     }
@@ -266,7 +276,8 @@ static int capture_row(const Statement *statement, int set, void *context, Error
 
 int capture_run(SqlServer *server, cJSON *answer, Error *error)
 {
-    static const char text[] = "SELECT TOP (1) end_time, latency, error_count FROM sys.dm_cdc_log_scan_sessions WHERE session_id > 0 ORDER BY session_id DESC; "
+    static const char text[] = "SELECT TOP (1) end_time, latency, error_count FROM sys.dm_cdc_log_scan_sessions WHERE "
+                               "session_id > 0 ORDER BY session_id DESC; "
                                "SELECT TOP (1) error_message FROM sys.dm_cdc_errors ORDER BY entry_time DESC";
     Capture capture = {.utc_offset_minutes = server->utc_offset_minutes};
     Connection *connection = sqlserver_connection(server);

@@ -6,8 +6,8 @@
 #include <string.h>
 
 /*
- * DB-Library holds a value whole, so a huge one would break the memory limit before it could be refused. The server cuts
- * values at twice the limit: what is longer there is too long here in any character set, and DATALENGTH says so.
+ * DB-Library holds a value whole, so a huge one would break the memory limit before it could be refused. The server
+ * cuts values at twice the limit: what is longer there is too long here in any character set, and DATALENGTH says so.
  */
 static int text_size_set(SqlServer *server, const ReadSpec *spec, Error *error)
 {
@@ -152,7 +152,8 @@ static int next_rows(SqlReader *reader, Error *error)
 /* A text came that DB-Library cannot convert: from the last row handed out on, texts are read in their exact form. */
 static int next_exact(SqlReader *reader, Error *error)
 {
-    if (reader->plan.exact_text || strcmp(error->code, "2403") != 0 || reader->server->connection.dead || (!reader->changes && reader->keyset.count == 0))
+    if (reader->plan.exact_text || strcmp(error->code, "2403") != 0 || reader->server->connection.dead ||
+        (!reader->changes && reader->keyset.count == 0))
         return -1;
     (void)sqlserver_connection(reader->server);
     column_batch_clear(&reader->rows);

@@ -13,40 +13,41 @@ typedef struct SqlReader SqlReader;
 struct SqlReader {
     Reader base;
     SqlServer *server;
-    const cJSON *batch;       /* the caller's, outlives the reader */
+    const cJSON *batch; /* the caller's, outlives the reader */
     Plan plan;
     ColumnBatch rows;
     bool rows_ready;
-    Buffer text;              /* the statement, terminated */
+    Buffer text; /* the statement, terminated */
     Statement statement;
-    bool begun;               /* a statement has been sent at least once */
-    bool finished;            /* the proved end of the range */
-    int64_t statement_rows;   /* rows a statement may return at most */
+    bool begun;             /* a statement has been sent at least once */
+    bool finished;          /* the proved end of the range */
+    int64_t statement_rows; /* rows a statement may return at most */
     /* Builds the statement's text, after the plan has changed. */
     int (*build)(SqlReader *reader, Error *error);
     /* Sends the next statement from where reading stands. */
     int (*start)(SqlReader *reader, Error *error);
-    /* The current result row into the batch: 1 = a row was added, 0 = none (a before image that waits for its after image). */
+    /* The current result row into the batch: 1 = a row was added, 0 = none (a before image that waits for its after
+     * image). */
     int (*row)(SqlReader *reader, Error *error);
 
     /* changes */
     bool changes;
     bool has_command_id;
-    bool reread;              /* values not logged are read from the table */
-    bool before;              /* before images are read: an update may become a delete and an insert, see reader_cdc.c */
+    bool reread; /* values not logged are read from the table */
+    bool before; /* before images are read: an update may become a delete and an insert, see reader_cdc.c */
     bool keyless;
     struct BeforeImage *image;
-    ChangePosition from;      /* reading goes on behind it */
-    ChangePosition given;     /* of the last row handed out */
-    ChangePosition proved;    /* up to here rows were read and then verified */
+    ChangePosition from;   /* reading goes on behind it */
+    ChangePosition given;  /* of the last row handed out */
+    ChangePosition proved; /* up to here rows were read and then verified */
     uint8_t to[LSN_BYTES];
     int utc_offset_minutes;
 
     /* loads */
     Keyset keyset;
     int key_index[KEY_COLUMNS_MAX]; /* field of each key column */
-    cJSON *after;             /* key texts behind which reading goes on, NULL = from the beginning */
-    cJSON *until;             /* key texts of the upper bound, NULL = the table's end */
+    cJSON *after;                   /* key texts behind which reading goes on, NULL = from the beginning */
+    cJSON *until;                   /* key texts of the upper bound, NULL = the table's end */
     uint8_t load_position[ROW_POSITION_BYTES];
     char position[LSN_TEXT];
 };

@@ -1,10 +1,10 @@
 /*
  * reader_cdc.c - the changes of one capture instance in (from, to], ordered as the change table's clustered index:
- * (start_lsn, command_id, seqval, operation), which is the only total order inside an instance: seqval is not monotonic,
- * command_id alone is shared by the rows of one statement.
+ * (start_lsn, command_id, seqval, operation), which is the only total order inside an instance: seqval is not
+ * monotonic, command_id alone is shared by the rows of one statement.
  *
- * With batch.schema.before the before images are read too: an update of a table without key, or one that changes the key the
- * table is folded by, lands as D (the old row) and I (the new one); any other stays U.
+ * With batch.schema.before the before images are read too: an update of a table without key, or one that changes the
+ * key the table is folded by, lands as D (the old row) and I (the new one); any other stays U.
  */
 #include "source/sqlserver/reader.h"
 
@@ -23,7 +23,8 @@ static int text_where(const SqlReader *reader, bool before, Buffer *text, Error 
 
     if (buffer_text(text, " WHERE c.[__$start_lsn] >= @l AND c.[__$start_lsn] <= @t", error) < 0 ||
         (!before && buffer_text(text, " AND c.[__$operation] <> 3", error) < 0) ||
-        buffer_text(text, " AND (c.[__$start_lsn] > @l OR ", error) < 0 || (reader->has_command_id && buffer_text(text, with_command, error) < 0) ||
+        buffer_text(text, " AND (c.[__$start_lsn] > @l OR ", error) < 0 ||
+        (reader->has_command_id && buffer_text(text, with_command, error) < 0) ||
         buffer_text(text, "(c.[__$seqval] > @s OR (c.[__$seqval] = @s AND c.[__$operation] > @o))", error) < 0)
         return -1;
     return buffer_text(text, reader->has_command_id ? ")))" : ")", error);
@@ -36,12 +37,16 @@ static int text_build(SqlReader *reader, Error *error)
     Buffer *text = &reader->text;
 
     buffer_clear(text);
-    if (buffer_format(text, error, "SELECT TOP (%lld) c.[__$start_lsn] AS l, %s AS c, c.[__$seqval] AS s, c.[__$operation] AS o, c.[__$update_mask] AS m, t.tran_end_time AS t, ",
+    if (buffer_format(text, error,
+                      "SELECT TOP (%lld) c.[__$start_lsn] AS l, %s AS c, c.[__$seqval] AS s, c.[__$operation] AS o, "
+                      "c.[__$update_mask] AS m, t.tran_end_time AS t, ",
                       (long long)reader->statement_rows, reader->has_command_id ? "c.[__$command_id]" : "0") < 0 ||
-        plan_select(&reader->plan, "c", text, error) < 0 || buffer_text(text, " FROM ", error) < 0 || text_change_table(text, instance, error) < 0 ||
+        plan_select(&reader->plan, "c", text, error) < 0 || buffer_text(text, " FROM ", error) < 0 ||
+        text_change_table(text, instance, error) < 0 ||
         buffer_text(text, " AS c LEFT JOIN cdc.lsn_time_mapping AS t ON t.start_lsn = c.[__$start_lsn]", error) < 0 ||
         text_where(reader, reader->before, text, error) < 0 ||
-        buffer_format(text, error, " ORDER BY c.[__$start_lsn]%s, c.[__$seqval], c.[__$operation]", reader->has_command_id ? ", c.[__$command_id]" : "") < 0)
+        buffer_format(text, error, " ORDER BY c.[__$start_lsn]%s, c.[__$seqval], c.[__$operation]",
+                      reader->has_command_id ? ", c.[__$command_id]" : "") < 0)
         return -1;
     return buffer_terminate(text, error);
 }
@@ -79,7 +84,8 @@ static int key_bytes(const SqlReader *reader, Buffer *ret, Error *error)
 
         if (!schema->fields[i].key_ordinal)
             continue;
-        if (buffer_append(ret, &length, sizeof length, error) < 0 || (length > 0 && buffer_append(ret, data, (size_t)length, error) < 0))
+        if (buffer_append(ret, &length, sizeof length, error) < 0 ||
+            (length > 0 && buffer_append(ret, data, (size_t)length, error) < 0))
             return -1;
     }
     return 0;
@@ -91,9 +97,10 @@ static int before_keep_key(SqlReader *reader, Error *error)
 }
 
 /*
- * Is the current row the after image of the one that waits, and of a row that has moved? Without a key every update has: as a
- * multiset its fold takes the old row out and puts the new one in. SQL Server itself logs a change of a unique key as delete and
- * insert, so a changed key is seen here only where the table's key is not the one it is folded by.
+ * Is the current row the after image of the one that waits, and of a row that has moved? Without a key every update
+ * has: as a multiset its fold takes the old row out and puts the new one in. SQL Server itself logs a change of a
+ * unique key as delete and insert, so a changed key is seen here only where the table's key is not the one it is folded
+ * by.
  */
 static bool before_lands(SqlReader *reader)
 {
@@ -103,9 +110,11 @@ static bool before_lands(SqlReader *reader)
     Error ignored;
     Buffer key;
 
-    if (statement_integer(&reader->statement, WIRE_OPERATION) != OPERATION_AFTER || statement_lsn(&reader->statement, WIRE_LSN, lsn) < 0 ||
+    if (statement_integer(&reader->statement, WIRE_OPERATION) != OPERATION_AFTER ||
+        statement_lsn(&reader->statement, WIRE_LSN, lsn) < 0 ||
         statement_lsn(&reader->statement, WIRE_SEQVAL, seqval) < 0 || memcmp(lsn, image->lsn, LSN_BYTES) != 0 ||
-        memcmp(seqval, image->seqval, LSN_BYTES) != 0 || statement_integer(&reader->statement, WIRE_COMMAND) != image->command_id)
+        memcmp(seqval, image->seqval, LSN_BYTES) != 0 ||
+        statement_integer(&reader->statement, WIRE_COMMAND) != image->command_id)
         return false;
     if (reader->keyless)
         return true;
@@ -178,10 +187,12 @@ static int operation_read(int64_t operation, char *op, PlanRow *kind, Error *err
     static const struct {
         char op;
         PlanRow kind;
-    } known[] = {[1] = {'D', PLAN_DELETE}, [2] = {'I', PLAN_COMPLETE}, [3] = {'D', PLAN_BEFORE}, [4] = {'U', PLAN_UPDATE}};
+    } known[] = {
+        [1] = {'D', PLAN_DELETE}, [2] = {'I', PLAN_COMPLETE}, [3] = {'D', PLAN_BEFORE}, [4] = {'U', PLAN_UPDATE}};
 
     if (operation < 1 || operation > 4)
-        return error_set(error, ERROR_INTERNAL, NULL, "the change table has the unknown operation %lld", (long long)operation);
+        return error_set(error, ERROR_INTERNAL, NULL, "the change table has the unknown operation %lld",
+                         (long long)operation);
     *op = known[operation].op;
     *kind = known[operation].kind;
     return 0;
@@ -195,7 +206,8 @@ static int image_read(SqlReader *reader, ColumnBatch *rows, ChangePosition *posi
     int64_t operation = statement_integer(&reader->statement, WIRE_OPERATION);
     PlanRow kind = PLAN_COMPLETE;
 
-    if (statement_lsn(&reader->statement, WIRE_LSN, position->lsn) < 0 || statement_lsn(&reader->statement, WIRE_SEQVAL, position->seqval) < 0)
+    if (statement_lsn(&reader->statement, WIRE_LSN, position->lsn) < 0 ||
+        statement_lsn(&reader->statement, WIRE_SEQVAL, position->seqval) < 0)
         return error_set(error, ERROR_INTERNAL, NULL, "a change row has no LSN");
     if (operation_read(operation, &rows->op[rows->rows], &kind, error) < 0)
         return -1;
@@ -270,8 +282,8 @@ int reader_changes_init(SqlReader *reader, const ReadSpec *spec, Error *error)
     const char *instance, *from, *to;
     uint8_t lsn[LSN_BYTES];
 
-    if (json_need_text(schema, "instance", &instance, error) < 0 || json_need_text(spec->batch, "from", &from, error) < 0 ||
-        json_need_text(spec->batch, "to", &to, error) < 0)
+    if (json_need_text(schema, "instance", &instance, error) < 0 ||
+        json_need_text(spec->batch, "from", &from, error) < 0 || json_need_text(spec->batch, "to", &to, error) < 0)
         return -1;
     if (lsn_parse(from, lsn) < 0 || lsn_parse(to, reader->to) < 0)
         return error_set(error, ERROR_INTERNAL, NULL, "the range %.40s..%.40s is not of positions", from, to);
@@ -283,7 +295,8 @@ int reader_changes_init(SqlReader *reader, const ReadSpec *spec, Error *error)
     }
     reader->proved = reader->from;
     reader->has_command_id = json_boolean(schema, "command_id", true);
-    reader->utc_offset_minutes = (int)json_integer(spec->batch, "utc_offset_minutes", reader->server->utc_offset_minutes);
+    reader->utc_offset_minutes =
+        (int)json_integer(spec->batch, "utc_offset_minutes", reader->server->utc_offset_minutes);
     reader->before = json_boolean(schema, "before", false);
     if (reader->before && before_init(reader, spec, error) < 0)
         return -1;
@@ -291,10 +304,12 @@ int reader_changes_init(SqlReader *reader, const ReadSpec *spec, Error *error)
     reader->start = changes_start;
     reader->row = changes_row;
     reader->reread = strcmp(json_text(spec->batch, "lob", ""), "reread") == 0;
-    /* A batch that may need a second statement is drained first: its statement gives no more rows than it has places. */
+    /* A batch that may need a second statement is drained first: its statement gives no more rows than it has places.
+     */
     if (reader->reread)
         reader->statement_rows = BATCH_ROWS_MAX - 2;
-    if (plan_init(&reader->plan, spec->schema, json_member(schema, "columns"), WIRE_AHEAD, spec->value_bytes_max, error) < 0 ||
+    if (plan_init(&reader->plan, spec->schema, json_member(schema, "columns"), WIRE_AHEAD, spec->value_bytes_max,
+                  error) < 0 ||
         ordinals_read(reader, spec->schema, instance, error) < 0)
         return -1;
     return text_build(reader, error);
@@ -326,8 +341,8 @@ static int instance_read(SqlReader *reader, const char *name, Instance *ret, Err
 }
 
 /*
- * Cleanup first raises start_lsn, then deletes rows below it (sp_cdc_cleanup_change_table). So rows read before this check
- * are complete behind `proved` if the low-water mark has not passed it.
+ * Cleanup first raises start_lsn, then deletes rows below it (sp_cdc_cleanup_change_table). So rows read before this
+ * check are complete behind `proved` if the low-water mark has not passed it.
  */
 int sqlserver_verify(Reader *base, Error *error)
 {
@@ -343,18 +358,24 @@ int sqlserver_verify(Reader *base, Error *error)
     if (instance_read(reader, name, &instance, error) < 0)
         return -1;
     if (instance.object_id == 0)
-        return error_set(error, ERROR_GONE, "CALL sluice.refresh of the source, then sluice.check_cdc.", "the capture instance %.100s of %.200s is gone", name, table);
+        return error_set(error, ERROR_GONE, "CALL sluice.refresh of the source, then sluice.check_cdc.",
+                         "the capture instance %.100s of %.200s is gone", name, table);
     if (planned != 0 && instance.object_id != planned)
-        return error_set(error, ERROR_GONE, "CALL sluice.refresh of the source: the table goes on with the new instance.",
+        return error_set(error, ERROR_GONE,
+                         "CALL sluice.refresh of the source: the table goes on with the new instance.",
                          "the capture instance %.100s of %.200s was dropped and made again", name, table);
-    /* A range begins behind all of `from`: the mark may stand one above it. In the middle of an LSN it may not have passed it. */
+    /* A range begins behind all of `from`: the mark may stand one above it. In the middle of an LSN it may not have
+     * passed it. */
     if (reader->proved.operation == 0xff)
         lsn_decrement(instance.start);
     lsn_text(instance.start, low);
     lsn_text(reader->proved.lsn, have);
     if (memcmp(instance.start, reader->proved.lsn, LSN_BYTES) > 0)
-        return error_set(error, ERROR_LOST, "SELECT sluice.resync_table(...) loads the table again; a longer retention avoids it (sys.sp_cdc_change_job).",
-                         "cleanup has passed %.200s: changes behind %s were wanted, but only those behind %s are kept", table, have, low);
+        return error_set(error, ERROR_LOST,
+                         "SELECT sluice.resync_table(...) loads the table again; a longer retention avoids it "
+                         "(sys.sp_cdc_change_job).",
+                         "cleanup has passed %.200s: changes behind %s were wanted, but only those behind %s are kept",
+                         table, have, low);
     reader->proved = reader->from;
     return 0;
 }

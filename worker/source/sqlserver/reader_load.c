@@ -15,18 +15,22 @@ static int text_build(SqlReader *reader, Error *error)
     const char *owner, *table;
 
     buffer_clear(text);
-    if (json_need_text(schema, "source_schema", &owner, error) < 0 || json_need_text(schema, "source_table", &table, error) < 0)
+    if (json_need_text(schema, "source_schema", &owner, error) < 0 ||
+        json_need_text(schema, "source_table", &table, error) < 0)
         return -1;
     if (buffer_text(text, "SELECT ", error) < 0 ||
         (reader->keyset.count && buffer_format(text, error, "TOP (%lld) ", (long long)reader->statement_rows) < 0) ||
-        plan_select(&reader->plan, NULL, text, error) < 0 || buffer_text(text, " FROM ", error) < 0 || text_table(text, owner, table, error) < 0)
+        plan_select(&reader->plan, NULL, text, error) < 0 || buffer_text(text, " FROM ", error) < 0 ||
+        text_table(text, owner, table, error) < 0)
         return -1;
     /* keyless => 'lock': nobody changes the table while this statement reads it. */
     if (strcmp(json_text(reader->batch, "keyless", ""), "lock") == 0 && buffer_text(text, " WITH (TABLOCK)", error) < 0)
         return -1;
-    if (reader->after && (buffer_text(text, " WHERE ", error) < 0 || keyset_bound(&reader->keyset, 'f', text, error) < 0))
+    if (reader->after &&
+        (buffer_text(text, " WHERE ", error) < 0 || keyset_bound(&reader->keyset, 'f', text, error) < 0))
         return -1;
-    if (reader->until && (buffer_text(text, reader->after ? " AND " : " WHERE ", error) < 0 || keyset_bound(&reader->keyset, 't', text, error) < 0))
+    if (reader->until && (buffer_text(text, reader->after ? " AND " : " WHERE ", error) < 0 ||
+                          keyset_bound(&reader->keyset, 't', text, error) < 0))
         return -1;
     if (keyset_order(&reader->keyset, false, text, error) < 0)
         return -1;
@@ -38,7 +42,8 @@ static int load_start(SqlReader *reader, Error *error)
     Parameters parameters = {.count = 0};
 
     if (reader->begun && reader->keyset.count == 0)
-        return error_set(error, ERROR_TRANSIENT, "The table has no key: its scan starts anew.", "a scan without key was interrupted");
+        return error_set(error, ERROR_TRANSIENT, "The table has no key: its scan starts anew.",
+                         "a scan without key was interrupted");
     if (reader->build(reader, error) < 0)
         return -1;
     if ((reader->after && keyset_parameters(&reader->keyset, 'f', reader->after, &parameters, error) < 0) ||
@@ -54,7 +59,8 @@ static int load_row(SqlReader *reader, Error *error)
     rows->op[rows->rows] = 'R';
     rows->commit_us[rows->rows] = INT64_MIN;
     memcpy(rows->position[rows->rows], reader->load_position, ROW_POSITION_BYTES);
-    return plan_row(&reader->plan, reader->server->connection.process, rows, PLAN_COMPLETE, NULL, 0, error) < 0 ? -1 : 1;
+    return plan_row(&reader->plan, reader->server->connection.process, rows, PLAN_COMPLETE, NULL, 0, error) < 0 ? -1
+                                                                                                                : 1;
 }
 
 /* Each key column must be among the columns read: its last value is where the next statement begins. */
@@ -69,7 +75,9 @@ static int keys_find(SqlReader *reader, const Schema *schema, Error *error)
                 reader->key_index[k] = i;
         }
         if (reader->key_index[k] < 0)
-            return error_set(error, ERROR_INTERNAL, NULL, "the key column \"%.200s\" is not among the columns that are read", key->field.source_name);
+            return error_set(error, ERROR_INTERNAL, NULL,
+                             "the key column \"%.200s\" is not among the columns that are read",
+                             key->field.source_name);
     }
     return 0;
 }
@@ -102,7 +110,8 @@ int reader_load_init(SqlReader *reader, const ReadSpec *spec, Error *error)
     if (sqlserver_position(&reader->server->base, reader->position, sizeof reader->position, error) < 0)
         return -1;
     if (lsn_parse(reader->position, lsn) < 0 ||
-        load_position_encode(lsn, json_integer(spec->batch, "job_id", 0), json_integer(spec->batch, "range", 0), reader->load_position, error) < 0)
+        load_position_encode(lsn, json_integer(spec->batch, "job_id", 0), json_integer(spec->batch, "range", 0),
+                             reader->load_position, error) < 0)
         return -1;
     return plan_init(&reader->plan, spec->schema, json_member(schema, "columns"), 0, spec->value_bytes_max, error);
 }
@@ -125,8 +134,10 @@ int sqlserver_last_key(const Reader *base, cJSON **ret, Error *error)
 
         if (!text) {
             cJSON_Delete(key);
-            return error_set(error, ERROR_PERMANENT, "Give the table a key whose values are texts without U+0000 and never NULL.",
-                             "a value of the key column \"%.200s\" cannot be written as text", reader->keyset.columns[k].field.source_name);
+            return error_set(error, ERROR_PERMANENT,
+                             "Give the table a key whose values are texts without U+0000 and never NULL.",
+                             "a value of the key column \"%.200s\" cannot be written as text",
+                             reader->keyset.columns[k].field.source_name);
         }
         cJSON_AddItemToArray(key, text);
     }

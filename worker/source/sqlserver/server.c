@@ -81,7 +81,8 @@ static int text_row(const Statement *statement, int set, void *context, Error *e
 /* FreeTDS goes on in plain text with a server that answers "login only" to a demand for TLS. */
 static int downgrade_check(SqlServer *server, Error *error)
 {
-    static const char text[] = "SELECT CONVERT(nvarchar(40), encrypt_option) AS encrypt_option FROM sys.dm_exec_connections WHERE session_id = @@SPID";
+    static const char text[] = "SELECT CONVERT(nvarchar(40), encrypt_option) AS encrypt_option FROM "
+                               "sys.dm_exec_connections WHERE session_id = @@SPID";
     char word[64] = "";
     Error ignored;
 
@@ -89,7 +90,9 @@ static int downgrade_check(SqlServer *server, Error *error)
     if (statement_each(&server->connection, text, NULL, text_row, word, &ignored) < 0)
         return 0;
     if (strcmp(word, "FALSE") == 0)
-        return error_set(error, ERROR_PERMANENT, "Install a certificate at the server and let it force encryption, or set encryption 'request' without a ca_file.",
+        return error_set(error, ERROR_PERMANENT,
+                         "Install a certificate at the server and let it force encryption, or set encryption 'request' "
+                         "without a ca_file.",
                          "%s encrypts the login only, although encryption is required", server->connection.target);
     return 0;
 }
@@ -109,7 +112,8 @@ int sqlserver_open(const cJSON *options, const char *password, SourceBeat beat, 
         free(server);
         return -1;
     }
-    if (statement_each(&server->connection, "SELECT SYSDATETIMEOFFSET() AS source_time", NULL, offset_row, &server->utc_offset_minutes, error) < 0 ||
+    if (statement_each(&server->connection, "SELECT SYSDATETIMEOFFSET() AS source_time", NULL, offset_row,
+                       &server->utc_offset_minutes, error) < 0 ||
         ((login.encryption == ENCRYPTION_REQUIRE || login.ca_file) && downgrade_check(server, error) < 0)) {
         sqlserver_close(&server->base);
         return -1;
@@ -139,7 +143,8 @@ int sqlserver_position(Source *source, char *ret, size_t size, Error *error)
     uint8_t lsn[LSN_BYTES] = {0}; /* nothing captured yet: below everything */
     char text[LSN_TEXT];
 
-    if (statement_each(sqlserver_connection((SqlServer *)source), "SELECT MAX(start_lsn) AS position FROM cdc.lsn_time_mapping", NULL, lsn_row, lsn, error) < 0)
+    if (statement_each(sqlserver_connection((SqlServer *)source),
+                       "SELECT MAX(start_lsn) AS position FROM cdc.lsn_time_mapping", NULL, lsn_row, lsn, error) < 0)
         return -1;
     lsn_text(lsn, text);
     snprintf(ret, size, "%s", text);
@@ -148,14 +153,16 @@ int sqlserver_position(Source *source, char *ret, size_t size, Error *error)
 
 int sqlserver_position_after(Source *source, char *ret, size_t size, Error *error)
 {
-    static const char statement[] = "SELECT CONVERT(nvarchar(60), log_end_lsn) AS log_end_lsn FROM sys.dm_db_log_stats(DB_ID())";
+    static const char statement[] =
+        "SELECT CONVERT(nvarchar(60), log_end_lsn) AS log_end_lsn FROM sys.dm_db_log_stats(DB_ID())";
     Connection *connection = sqlserver_connection((SqlServer *)source);
     uint8_t lsn[LSN_BYTES];
     char printed[64] = "", text[LSN_TEXT];
 
     ret[0] = 0;
     /* An older server, a secondary, or no VIEW SERVER STATE: the caller's fence takes its place. */
-    if (statement_each(connection, statement, NULL, text_row, printed, error) < 0 && (connection->dead || connection->interrupted))
+    if (statement_each(connection, statement, NULL, text_row, printed, error) < 0 &&
+        (connection->dead || connection->interrupted))
         return -1;
     if (lsn_parse_printed(printed, lsn) == 0) {
         lsn_text(lsn, text);

@@ -4,14 +4,17 @@
 
 #include <string.h>
 
-static int split_text(const Keyset *keyset, const cJSON *ask, const cJSON *from, int64_t rows, Buffer *text, Error *error)
+static int split_text(const Keyset *keyset, const cJSON *ask, const cJSON *from, int64_t rows, Buffer *text,
+                      Error *error)
 {
     const char *schema, *table;
 
-    if (json_need_text(ask, "schema", &schema, error) < 0 || json_need_text(ask, "table", &table, error) < 0 || buffer_text(text, "SELECT ", error) < 0)
+    if (json_need_text(ask, "schema", &schema, error) < 0 || json_need_text(ask, "table", &table, error) < 0 ||
+        buffer_text(text, "SELECT ", error) < 0)
         return -1;
     for (int i = 0; i < keyset->count; i++) {
-        if ((i && buffer_text(text, ", ", error) < 0) || plan_expression(&keyset->columns[i].field, NULL, text, error) < 0 ||
+        if ((i && buffer_text(text, ", ", error) < 0) ||
+            plan_expression(&keyset->columns[i].field, NULL, text, error) < 0 ||
             buffer_format(text, error, " AS c%d", i + 1) < 0)
             return -1;
     }
@@ -44,8 +47,9 @@ static int split_value(const Statement *statement, ColumnBatch *batch, int index
     if (data)
         text = key_text(batch, index, 0);
     if (!text)
-        return error_set(error, ERROR_PERMANENT, "Give the table a key whose values are texts without U+0000 and never NULL.",
-                         "a value of the key column \"%.200s\" cannot be written as text", batch->schema->fields[index].source_name);
+        return error_set(
+            error, ERROR_PERMANENT, "Give the table a key whose values are texts without U+0000 and never NULL.",
+            "a value of the key column \"%.200s\" cannot be written as text", batch->schema->fields[index].source_name);
     cJSON_AddItemToArray(key, text);
     return 0;
 }
@@ -96,7 +100,8 @@ int sqlserver_split(Source *source, const cJSON *ask, cJSON **ret, Error *error)
     buffer_init(&text, TEXT_MAX);
     status = split_text(&keyset, ask, from, rows, &text, error);
     if (status == 0)
-        status = statement_each(sqlserver_connection((SqlServer *)source), text.data, &parameters, split_row, &row, error);
+        status =
+            statement_each(sqlserver_connection((SqlServer *)source), text.data, &parameters, split_row, &row, error);
     buffer_free(&text);
     if (status < 0) {
         cJSON_Delete(row.key);

@@ -1,9 +1,9 @@
 /*
  * sqlserver.h - what the files of this room share: the source, its statement in use, and texts.
  *
- * FreeTDS offers no MARS to DB-Library: one statement is open on the connection at a time. A reader may be in the middle of
- * one when somebody else (verify, a re-read, the next reader) needs the connection: sqlserver_connection() then
- * cancels it, and the reader goes on by keyset behind its last row.
+ * FreeTDS offers no MARS to DB-Library: one statement is open on the connection at a time. A reader may be in the
+ * middle of one when somebody else (verify, a re-read, the next reader) needs the connection: sqlserver_connection()
+ * then cancels it, and the reader goes on by keyset behind its last row.
  */
 #ifndef SLUICE_SQLSERVER_H
 #define SLUICE_SQLSERVER_H
@@ -17,8 +17,8 @@
 typedef struct SqlServer {
     Source base;
     Connection connection;
-    Statement *open;        /* of a reader, NULL = the connection is free */
-    int utc_offset_minutes; /* of the server when the connection was opened, then of each poll */
+    Statement *open;          /* of a reader, NULL = the connection is free */
+    int utc_offset_minutes;   /* of the server when the connection was opened, then of each poll */
     char probed_at[LSN_TEXT]; /* the captured maximum of the last probe that failed nowhere, "" = none yet */
     char *probed;             /* the instances of that probe, as text; malloc'ed */
     int64_t text_size;        /* SET TEXTSIZE in force, 0 = the one of the login (no limit) */

@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define NVARCHAR_BYTES_MAX 4000 /* UTF-8 bytes DB-Library sends as nvarchar; longer goes as ntext, which arrives as nvarchar(max) */
+#define NVARCHAR_BYTES_MAX                                                                                             \
+    4000 /* UTF-8 bytes DB-Library sends as nvarchar; longer goes as ntext, which arrives as nvarchar(max) */
 
 static Parameter *parameter_add(Parameters *parameters, const char *name, ParameterType type)
 {
@@ -52,13 +53,16 @@ int parameter_text(Parameters *parameters, const char *name, const char *text)
 /* Declarations depend on names and types alone, so they are as constant as the text. */
 static void declaration_write(const Parameters *parameters, char *ret, size_t size)
 {
-    static const char *const words[] = {
-        [PARAMETER_INT] = "int", [PARAMETER_BIGINT] = "bigint", [PARAMETER_LSN] = "varbinary(10)", [PARAMETER_TEXT] = "nvarchar(max)"};
+    static const char *const words[] = {[PARAMETER_INT] = "int",
+                                        [PARAMETER_BIGINT] = "bigint",
+                                        [PARAMETER_LSN] = "varbinary(10)",
+                                        [PARAMETER_TEXT] = "nvarchar(max)"};
     size_t length = 0;
 
     ret[0] = 0;
     for (int i = 0; i < parameters->count && length < size; i++)
-        length += (size_t)snprintf(ret + length, size - length, "%s%s %s", i ? ", " : "", parameters->list[i].name, words[parameters->list[i].type]);
+        length += (size_t)snprintf(ret + length, size - length, "%s%s %s", i ? ", " : "", parameters->list[i].name,
+                                   words[parameters->list[i].type]);
 }
 
 static RETCODE parameter_send(DBPROCESS *process, Parameter *parameter)
@@ -74,13 +78,14 @@ static RETCODE parameter_send(DBPROCESS *process, Parameter *parameter)
         return dbrpcparam(process, parameter->name, 0, SYBVARBINARY, -1, sizeof parameter->lsn, parameter->lsn);
     case PARAMETER_TEXT:
         length = strlen(parameter->text);
-        return dbrpcparam(process, parameter->name, 0, length <= NVARCHAR_BYTES_MAX ? SYBVARCHAR : SYBNTEXT, -1, (DBINT)length,
-                          (BYTE *)(uintptr_t)parameter->text);
+        return dbrpcparam(process, parameter->name, 0, length <= NVARCHAR_BYTES_MAX ? SYBVARCHAR : SYBNTEXT, -1,
+                          (DBINT)length, (BYTE *)(uintptr_t)parameter->text);
     }
     return FAIL;
 }
 
-int statement_start(Statement *statement, Connection *connection, const char *text, const Parameters *parameters, Error *error)
+int statement_start(Statement *statement, Connection *connection, const char *text, const Parameters *parameters,
+                    Error *error)
 {
     DBPROCESS *process = connection->process;
     char declaration[PARAMETERS_MAX * 32];
@@ -163,8 +168,10 @@ int statement_row(Statement *statement, Error *error)
     Connection *connection = statement->connection;
     STATUS status = dbnextrow(connection->process);
 
-    /* The server had accepted the statement and given rows: what broke it then, if it is not known by number, may well pass. */
-    if (connection->failed && statement->rows > 0 && connection->failure.kind == ERROR_PERMANENT && !connection->failure.hint[0])
+    /* The server had accepted the statement and given rows: what broke it then, if it is not known by number, may well
+     * pass. */
+    if (connection->failed && statement->rows > 0 && connection->failure.kind == ERROR_PERMANENT &&
+        !connection->failure.hint[0])
         connection->failure.kind = ERROR_TRANSIENT;
     if (status == REG_ROW) {
         statement->rows++;
@@ -172,8 +179,10 @@ int statement_row(Statement *statement, Error *error)
             return statement_broken(statement, "a broken row came", error);
         if (connection->unconvertible) {
             statement_cancel(statement);
-            return error_set_code(error, ERROR_PERMANENT, "2403", "Find the value: a character column whose bytes are not valid in its collation's code page.",
-                                  "a text from %s cannot be converted to UTF-8 without loss", connection->target);
+            return error_set_code(
+                error, ERROR_PERMANENT, "2403",
+                "Find the value: a character column whose bytes are not valid in its collation's code page.",
+                "a text from %s cannot be converted to UTF-8 without loss", connection->target);
         }
         return 1;
     }
@@ -191,7 +200,8 @@ int statement_row(Statement *statement, Error *error)
         while (dbresults(connection->process) == SUCCEED)
             dbcanquery(connection->process);
         if (connection_sound(connection, error) == 0)
-            error_set(error, ERROR_TRANSIENT, NULL, "%s sent %lld rows and counted %lld", connection->target, (long long)counted, (long long)told);
+            error_set(error, ERROR_TRANSIENT, NULL, "%s sent %lld rows and counted %lld", connection->target,
+                      (long long)counted, (long long)told);
         statement_cancel(statement);
         return -1;
     }
@@ -212,7 +222,8 @@ void statement_cancel(Statement *statement)
         connection->dead = true;
 }
 
-int statement_each(Connection *connection, const char *text, const Parameters *parameters, RowFunction row, void *context, Error *error)
+int statement_each(Connection *connection, const char *text, const Parameters *parameters, RowFunction row,
+                   void *context, Error *error)
 {
     Statement statement;
     int got, set = 0;

@@ -130,14 +130,16 @@ TypeLength type_length(const char *source_type, const char *collation)
 
     if (strcmp(source_type, "nvarchar(max)") == 0 || strcmp(source_type, "ntext") == 0)
         return LENGTH_UTF16;
-    if (strcmp(source_type, "varbinary(max)") == 0 || strcmp(source_type, "image") == 0 || type_read(source_type) == READ_SPATIAL)
+    if (strcmp(source_type, "varbinary(max)") == 0 || strcmp(source_type, "image") == 0 ||
+        type_read(source_type) == READ_SPATIAL)
         return LENGTH_BYTES;
     if (strcmp(source_type, "varchar(max)") != 0 && strcmp(source_type, "text") != 0)
         return LENGTH_NONE; /* xml: DATALENGTH counts its binary form */
     if (length > 5 && strcmp(collation + length - 5, "_UTF8") == 0)
         return LENGTH_BYTES;
     /* Code pages with characters of two bytes: one character is at most two of DATALENGTH's bytes. */
-    if (length == 0 || starts(collation, "Japanese") || starts(collation, "Chinese") || starts(collation, "Korean") || starts(collation, "SQL_AltDiction_CP932"))
+    if (length == 0 || starts(collation, "Japanese") || starts(collation, "Chinese") || starts(collation, "Korean") ||
+        starts(collation, "SQL_AltDiction_CP932"))
         return LENGTH_AT_MOST;
     return LENGTH_CHARACTERS;
 }

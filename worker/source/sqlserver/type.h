@@ -20,10 +20,10 @@ typedef enum TypeRead {
 typedef struct TypeFacts {
     char source_type[64]; /* "datetime2(7)" */
     ColumnType type;
-    uint8_t precision;    /* as Field.precision */
+    uint8_t precision; /* as Field.precision */
     uint8_t scale;
-    bool large;           /* a change table may hold NULL for "not logged" */
-    char refused[160];    /* "" or why the column cannot be captured exactly */
+    bool large;        /* a change table may hold NULL for "not logged" */
+    char refused[160]; /* "" or why the column cannot be captured exactly */
 } TypeFacts;
 
 /* base is the system type's name ("nvarchar"), max_length in bytes as in sys.columns (-1 = max). */
