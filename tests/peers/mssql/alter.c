@@ -70,7 +70,6 @@ static void fill_new_column(Session *session, Table *table, const ColumnSpec *sp
                      "allow addition of this column. Column '%s' cannot be added to non-empty table '%s' because it "
                      "does not satisfy these conditions.",
                      spec->name, table->name);
-    extern Expr *parse_definition(Session * session, const char *text);
     Constant value =
         constant_cast(session, query_scalar(session, parse_definition(session, spec->default_text)), &column->type);
     if (table->tracked)

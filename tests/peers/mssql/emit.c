@@ -108,7 +108,6 @@ static const ScopeColumn *find_column(Session *session, const Expr *expr, const 
 /* A computed column is its definition, worked out where it is read. */
 static Fragment computed_fragment(Session *session, const Column *column, Scope *scope)
 {
-    extern Expr *parse_definition(Session * session, const char *text);
     Expr *expr = parse_definition(session, column->definition);
     Fragment fragment = emit_scalar(session, expr, scope);
     fragment.typed = true;

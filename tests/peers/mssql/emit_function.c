@@ -367,6 +367,10 @@ Fragment emit_function(Session *session, const Expr *expr, Scope *scope)
                                             "aggregate \"%s\", or the name is ambiguous."
                                           : "'%s' is not a recognized built-in function name.",
                      name_text(session, &expr->name));
+    static const char *const windowed[] = {"row_number", "rank", "dense_rank", "ntile"};
+    for (int i = 0; i < 4; i++)
+        if (!expr->over && !strcmp(rule->name, windowed[i]))
+            session_fail(session, 10753, 1, "The function '%s' must have an OVER clause.", name);
     if (expr->arg_count < rule->min || expr->arg_count > rule->max)
         session_fail(session, 174, 1, "The %s function requires %d argument(s).", rule->name, rule->min);
     Text text = {.arena = &session->arena};

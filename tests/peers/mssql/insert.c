@@ -40,7 +40,6 @@ static Constant default_value(Insert *insert, int index)
 {
     Session *session = insert->session;
     const Column *column = &insert->table->columns[index];
-    extern Expr *parse_definition(Session * session, const char *text);
     if (insert->default_known[index])
         return insert->defaults[index];
     Expr *expr = parse_definition(session, column_default(column));
