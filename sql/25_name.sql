@@ -36,6 +36,15 @@ AS $$
 $$;
 COMMENT ON FUNCTION _sluice.path_part(text) IS 'A name as part of a path: [A-Za-z0-9-] and inner _ stay, others become - and 6 hex digits of the name''s SHA-256 follow';
 
+CREATE FUNCTION _sluice.table_folder(schema_name text, table_name text) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+	-- sluice.control is the landed table of control rows; a source's table of that name steps aside.
+	SELECT _sluice.path_part($1) || '.' || _sluice.path_part($2)
+		|| CASE WHEN ($1, $2) = ('sluice', 'control') THEN '-' || left(encode(sha256(convert_to($2, 'UTF8')), 'hex'), 6) ELSE '' END
+$$;
+COMMENT ON FUNCTION _sluice.table_folder(text, text) IS 'A table''s folder below its source''s';
+
 CREATE FUNCTION _sluice.name_quote(part text) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$ SELECT CASE WHEN $1 ~ '[."]' THEN '"' || replace($1, '"', '""') || '"' ELSE $1 END $$;

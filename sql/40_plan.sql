@@ -43,6 +43,8 @@ BEGIN
 		job_id = job, newest = NULL, pending_since = NULL, next_version = NULL, load_range = 0, load_from = NULL, load_open = false,
 		load_low = NULL, load_high = NULL, load_exact = true, load_done_at = NULL, fence_clock = NULL, fence_position = NULL, scans = scan
 	WHERE x.table_id = t.table_id;
+	-- The table may have been made again at the source, under another object id.
+	UPDATE _sluice.source_state x SET discover_asked_at = clock_timestamp() WHERE x.source_id = t.source_id;
 	RETURN true;
 END
 $$;

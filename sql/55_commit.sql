@@ -203,6 +203,17 @@ END
 $$;
 COMMENT ON FUNCTION _sluice.batch_commit(jsonb) IS 'Runner: everything of a commit stands; ledger, offsets and states follow in one transaction';
 
+CREATE FUNCTION _sluice.check_failed(target_id bigint, message text, hint text) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp
+AS $$
+	DELETE FROM _sluice.check_step c WHERE c.target_id = $1;
+	INSERT INTO _sluice.check_step (target_id, n, step, checked_at)
+	VALUES ($1, 1, jsonb_build_object('check', 'check', 'object', 'target', 'ok', false, 'severity', 'error', 'found', $2, 'wanted', 'a check that ends', 'fix_sql', $3), clock_timestamp());
+	UPDATE _sluice.target_state x SET checked_at = clock_timestamp() WHERE x.target_id = $1;
+	UPDATE _sluice.job j SET state = 'failed', ended_at = clock_timestamp(), message = $2 WHERE j.kind = 'refresh' AND j.target_id = $1 AND j.ended_at IS NULL;
+$$;
+COMMENT ON FUNCTION _sluice.check_failed(bigint, text, text) IS 'A target that could not even be checked: said to whoever asked';
+
 CREATE FUNCTION _sluice.batch_fail(arg jsonb) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -223,6 +234,7 @@ BEGIN
 	FROM _sluice.tab t WHERE stop IS NOT NULL AND t.table_id IN (SELECT b.table_id FROM _sluice.batch b WHERE b.batch_id = ANY (ids));
 	UPDATE _sluice.tab t SET fail_count = t.fail_count + 1, code = arg ->> 'code', message = text_shown, hint = left(arg ->> 'hint', 2000)
 	WHERE stop IS NULL AND t.trouble IS NULL AND t.table_id IN (SELECT b.table_id FROM _sluice.batch b WHERE b.batch_id = ANY (ids));
+	PERFORM _sluice.check_failed(b.target_id, text_shown, arg ->> 'hint') FROM _sluice.batch b WHERE b.batch_id = ANY (ids) AND b.work = 'check';
 	PERFORM _sluice.event_add('warning', b.work, b.source_id, b.target_id, NULL, text_shown, arg - 'worker_id' - 'batches' - 'message')
 	FROM _sluice.batch b WHERE b.batch_id = ANY (ids) AND b.table_id IS NULL AND b.fail_count = 1;
 	PERFORM _sluice.lease_end(ids);

@@ -191,7 +191,7 @@ BEGIN
 	PERFORM _sluice.table_known(s, parts);
 	INSERT INTO _sluice.pair (source_id, target_id) VALUES (s.source_id, g.target_id) ON CONFLICT DO NOTHING;
 	INSERT INTO _sluice.tab (source_id, target_id, schema_name, table_name, name, path_part, options, added_by, notice, notice_hint)
-	VALUES (s.source_id, g.target_id, parts[2], parts[3], full_name, _sluice.path_part(parts[2]) || '.' || _sluice.path_part(parts[3]), given, _sluice.caller(),
+	VALUES (s.source_id, g.target_id, parts[2], parts[3], full_name, _sluice.table_folder(parts[2], parts[3]), given, _sluice.caller(),
 		'the source has not been looked at yet', format('SELECT * FROM sluice.source_status WHERE source = %L;', s.name))
 	RETURNING * INTO t;
 	PERFORM _sluice.table_settle(t.table_id);

@@ -6,6 +6,7 @@ SELECT _sluice.table_canonical(_sluice.name_parse('erp."dbo"."a.b"'));
 SELECT n, t.err(format('SELECT _sluice.name_parse(%L)', n)) FROM unnest(ARRAY['', 'orders', 'dbo.orders', 'a.b.c.d', 'a..c', 'a.b.', '.b.c', 'a."b.c', 'a."b"x.c', E'a.b.c\nd', 'a.b.' || repeat('x', 129)]) n;
 -- [A-Za-z0-9-] and inner _ stay; anything else is marked by the name's own hash, so two names never share a folder.
 SELECT n, _sluice.path_part(n) FROM unnest(ARRAY['orders', 'Order-1', 'order_line', '_x', 'x_', 'a b', 'a/b', '../..', 'ä', 'a.b', '']) n;
+SELECT _sluice.table_folder('dbo', 'orders'), _sluice.table_folder('sluice', 'control');
 SELECT _sluice.path_part('a b') <> _sluice.path_part('a/b') AS distinct_paths;
 SELECT _sluice.distance('max_file_aeg', 'max_file_age'), _sluice.distance('', 'abc'), _sluice.option_nearest('table', 'compresion');
 SELECT t.err($$SELECT * FROM sluice.add_source('x''; DROP TABLE _sluice.source; --', 'sqlserver')$$);

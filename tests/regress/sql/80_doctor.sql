@@ -29,6 +29,12 @@ SELECT table_name, health, message, hint FROM sluice.table_status;
 SELECT count(*) FROM t.run();
 SELECT "check", object, ok, severity, regexp_replace(found, '[0-9:]+ ago', 'a moment ago') AS found FROM sluice.check_target('lake');
 SELECT target, ok, tables FROM sluice.target_status;
+-- A target that could not even be asked: the refresh says so instead of waiting.
+CALL sluice.refresh('lake', 0);
+SELECT t.claim() #>> '{batches,0,batch_id}' AS b \gset
+SELECT _sluice.batch_fail(format('{"worker_id": 1, "batches": [{"batch_id": %s, "generation": 1}], "kind": "transient", "message": "no route to host", "hint": "Look at the network."}', :'b')::jsonb);
+SELECT kind, state, message FROM sluice.job;
+SELECT "check", ok, found, fix_sql FROM sluice.check_target('lake') WHERE NOT ok;
 SELECT "check", ok, found FROM sluice.check_install() WHERE "check" IN ('worker', 'database');
 -- A role that lost a grant shows as the statement that gives it back.
 REVOKE SELECT ON sluice.status FROM sluice_reader;
