@@ -127,10 +127,12 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	policy text := coalesce(t.options ->> 'keyless', 'error');
+	-- A lock keeps the table still during the scan, not between L1 and the lock: its scans are judged like the others.
+	tries integer := _sluice.setting('keyless_tries')::integer * CASE policy WHEN 'lock' THEN 2 ELSE 1 END;
 BEGIN
 	IF quiet THEN
 		UPDATE _sluice.tab x SET load_exact = true, load_low = greatest(x.load_low, x.load_high)::_sluice.pos WHERE x.table_id = t.table_id;
-	ELSIF t.scans + 1 < _sluice.setting('keyless_tries')::integer OR policy = 'lock' THEN
+	ELSIF t.scans + 1 < tries THEN
 		PERFORM _sluice.table_reset(t, t.job_id, t.scans + 1);
 	ELSIF policy = 'append' THEN
 		UPDATE _sluice.tab x SET load_exact = true, notice = 'inexact: rows that changed during the scan may stand twice',

@@ -141,7 +141,7 @@ AS $$
 		code = CASE WHEN t.trouble IS NOT NULL THEN t.code END, message = CASE WHEN t.trouble IS NOT NULL THEN t.message END,
 		hint = CASE WHEN t.trouble IS NOT NULL THEN t.hint END
 	FROM (SELECT b.table_id, b.epoch, min(coalesce(nullif(d ->> 'position', ''), b.position, b.retention)) AS low,
-			max(coalesce(nullif(d ->> 'position_after', ''), b.position_after)) AS high, bool_or(b.keyless IS NOT DISTINCT FROM 'scan') AS scan
+			max(coalesce(nullif(d ->> 'position_after', ''), b.position_after)) AS high, bool_or(b.keyless IS NOT NULL) AS scan
 		FROM _sluice.batch b LEFT JOIN jsonb_array_elements($2) d ON (d ->> 'batch_id')::bigint = b.batch_id
 		WHERE b.batch_id = ANY ($1) AND b.work = 'load' GROUP BY b.table_id, b.epoch) n
 	WHERE t.table_id = n.table_id AND t.epoch = n.epoch AND t.phase = 'loading'

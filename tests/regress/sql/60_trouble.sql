@@ -33,6 +33,21 @@ SELECT t.poll(1, 48);
 SELECT t.poll(1, 49, '{"quiet": [{"table_id": 3, "quiet": true}], "fences": [{"table_id": 3, "position": "00000000000000000031"}]}');
 SELECT * FROM t.run();
 SELECT table_name, state, epoch FROM sluice.status ORDER BY 1;
+-- After so many tries the lock is taken; a locked scan is judged like the others.
+SELECT sluice.alter_setting('keyless_tries', '1');
+SELECT job FROM sluice.resync_table('erp.dbo.t3');
+SELECT t.poll(1, 49);
+SELECT * FROM t.run(49);
+UPDATE _sluice.tab SET load_high = t.pos(49) WHERE table_id = 3;
+SELECT t.poll(1, 49), t.poll(1, 49, '{"quiet": [{"table_id": 3, "quiet": false}]}');
+SELECT count(*) FROM t.claim() c, jsonb_array_elements(c -> 'batches') b, _sluice.epoch_store(b || jsonb_build_object('worker_id', 1, 'epoch', b -> 'at_least'));
+SELECT t.claim() #>> '{batches,0,keyless}' AS keyless;
+SELECT _sluice.child_gone('{"worker_id": 1, "pid": 10}');
+SELECT * FROM t.run(49);
+UPDATE _sluice.tab SET load_high = t.pos(49) WHERE table_id = 3;
+SELECT t.poll(1, 49), t.poll(1, 49, '{"quiet": [{"table_id": 3, "quiet": true}], "fences": [{"table_id": 3, "position": "00000000000000000031"}]}');
+SELECT * FROM t.run();
+SELECT state, epoch FROM sluice.status WHERE table_name = 'erp.dbo.t3';
 -- Lost: the low-water mark passed what was not read. An idle table at the last cut has lost nothing.
 SELECT t.poll(1, 50, t.changed(1, 50));
 SELECT sluice.pause_table('erp.dbo.t1');
