@@ -133,7 +133,8 @@ BEGIN
 		RETURN '[]';
 	END IF;
 	UPDATE _sluice.source_state x SET lease_until = clock_timestamp() + _sluice.seconds('lease_seconds')
-	WHERE x.lease_worker = w.worker_id;
+	FROM (SELECT y.source_id FROM _sluice.source_state y WHERE y.lease_worker = w.worker_id FOR UPDATE SKIP LOCKED) free
+	WHERE x.source_id = free.source_id;
 	UPDATE _sluice.source_state x SET lease_worker = w.worker_id, generation = x.generation + 1,
 		lease_until = clock_timestamp() + _sluice.seconds('lease_seconds')
 	FROM (SELECT y.source_id FROM _sluice.source_state y JOIN _sluice.source s USING (source_id)
@@ -160,8 +161,10 @@ BEGIN
 	IF NOT FOUND THEN
 		RETURN jsonb_build_object('run', false, 'runners', 0, 'pollers', '[]'::jsonb, 'idle_ms', 1000, 'settled', false);
 	END IF;
+	-- A row that its runner has locked at the moment is renewed by the next beat: the main process never waits for a child.
 	UPDATE _sluice.batch b SET lease_until = clock_timestamp() + _sluice.seconds('lease_seconds')
-	WHERE b.lease_worker = w.worker_id AND b.lease_pid = ANY (pids);
+	FROM (SELECT x.batch_id FROM _sluice.batch x WHERE x.lease_worker = w.worker_id AND x.lease_pid = ANY (pids) FOR UPDATE SKIP LOCKED) free
+	WHERE b.batch_id = free.batch_id;
 	IF _sluice.is_here() THEN
 		PERFORM _sluice.recover_plan();
 	END IF;

@@ -38,7 +38,7 @@ AS $$
 	)
 	SELECT coalesce(jsonb_agg(jsonb_build_object('table_id', t.table_id, 'job_id', t.job_id, 'range', t.load_range, 'schema', t.schema_name,
 		'table', t.table_name, 'keys', v.key, 'from', coalesce(t.load_from, 'null'),
-		'rows', ((((SELECT _sluice.options_full('table', '{}')) || t.options) ->> 'load_range_rows'))::bigint) ORDER BY t.table_id), '[]')
+		'rows', (((SELECT _sluice.options_full('table', '{}')) || t.options) ->> 'load_range_rows')::bigint) ORDER BY t.table_id), '[]')
 	FROM _sluice.tab t JOIN _sluice.schema_version v USING (table_id, version), r
 	WHERE t.source_id = $1 AND t.wanted = 'run' AND t.phase = 'loading' AND t.load_open AND t.trouble IS NULL
 		AND (SELECT count(*) FROM _sluice.batch b WHERE b.table_id = t.table_id AND b.work = 'load' AND b.lease_worker IS NULL) < 2 * r.runners

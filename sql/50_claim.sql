@@ -210,6 +210,17 @@ END
 $$;
 COMMENT ON FUNCTION _sluice.batches_lock(jsonb, jsonb) IS 'Locks the batches of a call whose generation is the current one, or SL001 for all of them';
 
+CREATE FUNCTION _sluice.poll_wait(list jsonb) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	-- A poll touches many tables of its source in an order of its own: it and a commit of many tables take turns, or they deadlock.
+	PERFORM FROM _sluice.source_state x WHERE x.source_id IN (SELECT b.source_id FROM _sluice.batch b
+		WHERE b.batch_id IN (SELECT (e ->> 'batch_id')::bigint FROM jsonb_array_elements(list) e)) ORDER BY x.source_id FOR KEY SHARE;
+END
+$$;
+COMMENT ON FUNCTION _sluice.poll_wait(jsonb) IS 'Waits for a poll that is being stored, and keeps the next one off until the transaction ends';
+
 CREATE FUNCTION _sluice.lease_end(ids bigint[]) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp
 AS $$

@@ -191,6 +191,7 @@ BEGIN
 		AND number < (SELECT p.next_commit FROM _sluice.pair p WHERE p.source_id = source AND p.target_id = target) THEN
 		RETURN jsonb_build_object('already', true);
 	END IF;
+	PERFORM _sluice.poll_wait(arg -> 'batches');
 	ids := _sluice.batches_lock(arg, arg -> 'batches');
 	IF EXISTS (SELECT FROM _sluice.batch b WHERE b.batch_id = ANY (ids) AND (b.state <> 'sealed' OR b.commit_no IS DISTINCT FROM number))
 		OR EXISTS (SELECT FROM _sluice.batch b WHERE (b.source_id, b.target_id, b.commit_no) = (source, target, number) AND NOT b.batch_id = ANY (ids)) THEN
@@ -218,11 +219,14 @@ CREATE FUNCTION _sluice.batch_fail(arg jsonb) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	ids bigint[] := _sluice.batches_lock(arg, arg -> 'batches');
+	ids bigint[];
 	stop text := CASE arg ->> 'kind' WHEN 'permanent' THEN 'error' WHEN 'lost' THEN 'lost' WHEN 'rewound' THEN 'rewound' WHEN 'gone' THEN 'gone' END;
 	text_shown text := coalesce(left(arg ->> 'message', 2000), 'failed');
-	kept bigint[] := (SELECT array_agg(DISTINCT b.commit_no) FROM _sluice.batch b WHERE b.batch_id = ANY (ids) AND b.commit_no IS NOT NULL);
+	kept bigint[];
 BEGIN
+	PERFORM _sluice.poll_wait(arg -> 'batches');
+	ids := _sluice.batches_lock(arg, arg -> 'batches');
+	kept := (SELECT array_agg(DISTINCT b.commit_no) FROM _sluice.batch b WHERE b.batch_id = ANY (ids) AND b.commit_no IS NOT NULL);
 	UPDATE _sluice.batch b SET fail_count = b.fail_count + 1, retry_at = CASE WHEN stop IS NULL OR b.table_id IS NULL THEN clock_timestamp() + _sluice.pause_after(b.fail_count) END,
 		commit_no = CASE WHEN stop IS NULL THEN b.commit_no END, state = CASE WHEN stop IS NOT NULL AND b.commit_no IS NOT NULL THEN 'sealing' ELSE b.state END
 	WHERE b.batch_id = ANY (ids);
