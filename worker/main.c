@@ -241,14 +241,14 @@ static int check_config(const char *conninfo)
 
 static int child_main(const char *conninfo, char **arguments)
 {
-    ChildSpec spec = {.conninfo = conninfo, .worker_id = atoll(arguments[1]), .beat = {child_beat, NULL}};
+    ChildSpec spec = {.conninfo = conninfo, .worker_id = strtoll(arguments[1], NULL, 10), .beat = {child_beat, NULL}};
     bool poller = strcmp(arguments[0], "poller") == 0;
     Error error = {0};
     int status;
 
     child_begin();
     if (poller)
-        spec.source_id = atoll(arguments[2]);
+        spec.source_id = strtoll(arguments[2], NULL, 10);
     status = poller ? poller_main(&spec, &error) : runner_main(&spec, &error);
     if (status < 0)
         log_error(LOG_WARNING, &error);

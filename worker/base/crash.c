@@ -11,16 +11,17 @@
 
 void crash_point(const char *name)
 {
-    static int arrivals;
+    static long arrivals;
     const char *at = getenv("SLUICE_CRASH_AT");
     const char *once = getenv("SLUICE_CRASH_ONCE");
     size_t length = strlen(name);
-    int nth = 1, file;
+    long nth = 1;
+    int file;
 
     if (!at || strncmp(at, name, length) != 0 || (at[length] != '\0' && at[length] != ':'))
         return;
     if (at[length] == ':')
-        nth = atoi(at + length + 1);
+        nth = strtol(at + length + 1, NULL, 10);
     if (++arrivals != nth)
         return;
     if (once) {

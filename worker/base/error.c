@@ -5,35 +5,19 @@
 #include <stdio.h>
 #include <string.h>
 
-static void error_fill(Error *error, ErrorKind kind, const char *code, const char *hint, const char *format, va_list arguments)
+void error_store(Error *error, ErrorKind kind, const char *code, const char *hint, const char *format, ...)
 {
+    va_list arguments;
+
     error->kind = kind;
     snprintf(error->code, sizeof error->code, "%s", code ? code : "");
     snprintf(error->hint, sizeof error->hint, "%s", hint ? hint : "");
+    va_start(arguments, format);
     vsnprintf(error->message, sizeof error->message, format, arguments);
-}
-
-int error_set(Error *error, ErrorKind kind, const char *hint, const char *format, ...)
-{
-    va_list arguments;
-
-    va_start(arguments, format);
-    error_fill(error, kind, NULL, hint, format, arguments);
     va_end(arguments);
-    return -1;
 }
 
-int error_set_code(Error *error, ErrorKind kind, const char *code, const char *hint, const char *format, ...)
-{
-    va_list arguments;
-
-    va_start(arguments, format);
-    error_fill(error, kind, code, hint, format, arguments);
-    va_end(arguments);
-    return -1;
-}
-
-int error_prefix(Error *error, const char *format, ...)
+void error_context(Error *error, const char *format, ...)
 {
     char prefix[256];
     char message[sizeof error->message];
@@ -46,7 +30,6 @@ int error_prefix(Error *error, const char *format, ...)
     /* A message that does not fit loses its end, never its beginning: the beginning says where. */
     if (snprintf(error->message, sizeof error->message, "%s: %s", prefix, message) < 0)
         error->message[0] = '\0';
-    return -1;
 }
 
 const char *error_kind_name(ErrorKind kind)

@@ -25,14 +25,22 @@ typedef struct Error {
     char hint[512];     /* the next command, or "" */
 } Error;
 
-/* Fills *error and returns -1. hint may be NULL. */
-int error_set(Error *error, ErrorKind kind, const char *hint, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
-/* As error_set with a code. */
-int error_set_code(Error *error, ErrorKind kind, const char *code, const char *hint, const char *format, ...)
+/* Fills *error. code and hint may be NULL. */
+void error_store(Error *error, ErrorKind kind, const char *code, const char *hint, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
-/* Puts "context: " before the message; returns -1 so that `return error_prefix(...)` reads well. */
-int error_prefix(Error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Puts "context: " before the message. */
+void error_context(Error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* -1, where compiler and analyzer can see it: `return error_set(...)` is known to be a failure. */
+static inline int error_failed(void)
+{
+    return -1;
+}
+
+#define error_set(error, kind, hint, ...) (error_store(error, kind, NULL, hint, __VA_ARGS__), error_failed())
+#define error_set_code(error, kind, code, hint, ...) (error_store(error, kind, code, hint, __VA_ARGS__), error_failed())
+#define error_prefix(error, ...) (error_context(error, __VA_ARGS__), error_failed())
+
 /* "transient", "permanent", ...: the words _sluice.batch_fail knows. */
 const char *error_kind_name(ErrorKind kind);
 

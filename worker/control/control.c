@@ -23,6 +23,9 @@ static const char session_settings[] =
     " set_config('statement_timeout', '60s', false), set_config('idle_in_transaction_session_timeout', '60s', false),"
     " set_config('search_path', 'pg_catalog', false), set_config('client_min_messages', 'warning', false)";
 
+/* Asked for, since calling what is not there would be an error in the server's log at each try. */
+static const char presence[] = "SELECT to_regprocedure('_sluice.worker_start(jsonb)')";
+
 static void notice_ignore(void *context, const PGresult *result)
 {
     (void)context;
@@ -126,9 +129,8 @@ static int control_finish(Control *control, const char *function, PGresult **ret
 {
     int64_t deadline = clock_monotonic_ms() + CALL_TIMEOUT_MS;
     PGresult *last = NULL, *next;
-    int flush;
 
-    while ((flush = PQflush(control->connection)) == 1)
+    while (PQflush(control->connection) == 1)
         if (control_wait_socket(control, POLLIN | POLLOUT, -1, 1000, error) < 0 || !PQconsumeInput(control->connection))
             goto fail;
     for (;;) {
@@ -158,10 +160,12 @@ fail:
     return -1;
 }
 
-static int control_execute(Control *control, const char *sql, Error *error)
+/* A statement whose rows, if any, do not matter but for `wanted`: then the first value must not be NULL. */
+static int control_execute(Control *control, const char *sql, bool wanted, Error *error)
 {
     PGresult *result;
     ExecStatusType status;
+    bool empty;
 
     if (!PQsendQuery(control->connection, sql))
         return error_set(error, ERROR_TRANSIENT, NULL, "PostgreSQL: %s", PQerrorMessage(control->connection));
@@ -173,7 +177,10 @@ static int control_execute(Control *control, const char *sql, Error *error)
         PQclear(result);
         return -1;
     }
+    empty = PQntuples(result) == 0 || PQgetisnull(result, 0, 0);
     PQclear(result);
+    if (wanted && empty)
+        return error_set(error, ERROR_GONE, "CREATE EXTENSION sluice;", "the database %s holds no sluice", PQdb(control->connection));
     return 0;
 }
 
@@ -184,8 +191,8 @@ int control_open(const char *conninfo, const char *application, Beat beat, Contr
     if (!control)
         return error_set(error, ERROR_TRANSIENT, NULL, "out of memory");
     control->beat = beat;
-    if (control_connect(control, conninfo, application, error) < 0 || control_execute(control, session_settings, error) < 0 ||
-        control_execute(control, "LISTEN sluice", error) < 0) {
+    if (control_connect(control, conninfo, application, error) < 0 || control_execute(control, session_settings, false, error) < 0 ||
+        control_execute(control, presence, true, error) < 0 || control_execute(control, "LISTEN sluice", false, error) < 0) {
         control_close(control);
         return -1;
     }

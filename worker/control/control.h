@@ -17,7 +17,7 @@
 typedef struct Control Control;
 
 /* Connects, sets the session (synchronous_commit on, bounded lock and statement time) and LISTENs. A refused login is
- * ERROR_PERMANENT whose hint names the pg_hba.conf line that would let the role in. */
+ * ERROR_PERMANENT whose hint names the pg_hba.conf line that would let the role in; a database without sluice is ERROR_GONE. */
 int control_open(const char *conninfo, const char *application, Beat beat, Control **ret, Error *error);
 void control_close(Control *control);
 bool control_lost(const Control *control);

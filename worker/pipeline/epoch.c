@@ -25,7 +25,7 @@ typedef struct EpochSearch {
 static int epoch_seen(void *context, const char *key, uint64_t bytes)
 {
     EpochSearch *search = context;
-    long long number = strlen(key) > search->prefix_length ? atoll(key + search->prefix_length) : 0;
+    long long number = strlen(key) > search->prefix_length ? strtoll(key + search->prefix_length, NULL, 10) : 0;
 
     (void)bytes;
     if (number > search->highest)
