@@ -153,7 +153,7 @@ static int manifest_put(const Work *work, int64_t commit, cJSON **manifest, Erro
     char key[KEY_MAX], attempt[33];
     char *text = cJSON_PrintUnformatted(*manifest);
     SinkOutcome outcome;
-    cJSON *standing;
+    cJSON *standing = NULL;
     int status = -1;
 
     if (!text)
