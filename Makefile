@@ -11,6 +11,8 @@
 # Objects lie in $(BUILD) (default build/); nothing is written beside the sources.
 
 BUILD     ?= build
+# One name for one folder: the dependency files written under it name their targets by it.
+override BUILD := $(abspath $(BUILD))
 PG_CONFIG ?= pg_config
 # Bitcode for the server's JIT is of no use to a supervisor and would demand clang.
 override with_llvm = no
