@@ -2,6 +2,7 @@
 #include "pipeline/connect.h"
 
 #include "secret/secret.h"
+#include <string.h>
 
 typedef struct TargetSecret {
     char *access_key, *secret_key, *session_token;
@@ -95,4 +96,58 @@ int connect_sink_check(const cJSON *target, Beat beat, cJSON **steps, Error *err
                         beat, json_text(target, "prefix", ""), steps, error);
     target_secret_wipe(&secret);
     return status;
+}
+
+/* True if what is kept was made of this very row; else *made_of names the row to open from. */
+static bool made_of_same(const cJSON *row, const char *kept, char **made_of)
+{
+    *made_of = cJSON_PrintUnformatted(row);
+    if (!kept || !*made_of || strcmp(*made_of, kept) != 0)
+        return false;
+    cJSON_free(*made_of);
+    return true;
+}
+
+int connect_source_keep(KeptSource *kept, const cJSON *source, Beat beat, Error *error)
+{
+    char *made_of;
+
+    if (made_of_same(source, kept->made_of, &made_of))
+        return 0;
+    connect_source_drop(kept);
+    if (connect_source(source, beat, &kept->source, error) < 0) {
+        cJSON_free(made_of);
+        return -1;
+    }
+    kept->made_of = made_of;
+    return 0;
+}
+
+void connect_source_drop(KeptSource *kept)
+{
+    source_close(kept->source);
+    cJSON_free(kept->made_of);
+    *kept = (KeptSource){0};
+}
+
+int connect_sink_keep(KeptSink *kept, const cJSON *target, Beat beat, Error *error)
+{
+    char *made_of;
+
+    if (made_of_same(target, kept->made_of, &made_of))
+        return 0;
+    connect_sink_drop(kept);
+    if (connect_sink(target, beat, &kept->sink, error) < 0) {
+        cJSON_free(made_of);
+        return -1;
+    }
+    kept->made_of = made_of;
+    return 0;
+}
+
+void connect_sink_drop(KeptSink *kept)
+{
+    sink_close(kept->sink);
+    cJSON_free(kept->made_of);
+    *kept = (KeptSink){0};
 }

@@ -15,4 +15,21 @@ int connect_sink(const cJSON *target, Beat beat, Sink **ret, Error *error);
 int connect_source_check(const cJSON *source, Beat beat, cJSON **steps, Error *error);
 int connect_sink_check(const cJSON *target, Beat beat, cJSON **steps, Error *error);
 
+/* A connection kept while it is asked for with the same registry row, and dropped at any failure by whoever uses it, so that
+ * a broken one is never used twice. Starts as {0}. */
+typedef struct KeptSource {
+    Source *source;
+    char *made_of;
+} KeptSource;
+
+typedef struct KeptSink {
+    Sink *sink;
+    char *made_of;
+} KeptSink;
+
+int connect_source_keep(KeptSource *kept, const cJSON *source, Beat beat, Error *error);
+void connect_source_drop(KeptSource *kept);
+int connect_sink_keep(KeptSink *kept, const cJSON *target, Beat beat, Error *error);
+void connect_sink_drop(KeptSink *kept);
+
 #endif

@@ -100,10 +100,7 @@ int epoch_run(const Work *work, Error *error)
 
     cJSON_ArrayForEach(batch, json_member(work->claim, "batches")) {
         if (epoch_one(work, batch, error) < 0) {
-            cJSON *tickets = cJSON_CreateArray();
-
-            cJSON_AddItemToArray(tickets, work_ticket(batch));
-            work_fail(work, tickets, error);
+            work_fail(work, work_tickets(batch, 1), error);
             status = -1;
             if (error->kind == ERROR_INTERRUPTED || control_lost(work->control))
                 return -1;

@@ -129,7 +129,6 @@ static size_t group_memory(const Group *group)
 static int group_add(Group *group, const cJSON *batch, Error *error)
 {
     Landing *landing = malloc(sizeof *landing);
-    cJSON *tickets;
     bool yielded = false;
 
     if (!landing)
@@ -141,9 +140,7 @@ static int group_add(Group *group, const cJSON *batch, Error *error)
     }
     if (yielded)
         error_set(error, ERROR_INTERRUPTED, NULL, "load gives way to changes");
-    tickets = cJSON_CreateArray();
-    cJSON_AddItemToArray(tickets, work_ticket(batch));
-    work_fail(group->work, tickets, error);
+    work_fail(group->work, work_tickets(batch, 1), error);
     landing_drop(landing);
     return yielded ? 0 : -1;
 }
@@ -152,17 +149,11 @@ static int group_add(Group *group, const cJSON *batch, Error *error)
 static void group_release(const Work *work, const cJSON *batch)
 {
     Error released;
-    cJSON *tickets = NULL;
 
-    for (; batch; batch = batch->next) {
-        if (!tickets)
-            tickets = cJSON_CreateArray();
-        cJSON_AddItemToArray(tickets, work_ticket(batch));
-    }
-    if (!tickets)
+    if (!batch)
         return;
     error_set(&released, ERROR_INTERRUPTED, NULL, "given back");
-    work_fail(work, tickets, &released);
+    work_fail(work, work_tickets(batch, WORK_ALL), &released);
 }
 
 /* A failure that speaks of the connection or the process rather than of one table ends the claim. */
@@ -182,11 +173,7 @@ int group_run(const Work *work, Error *error)
     group.commit = json_integer(batches->child, "commit", 0);
     if (group.commit) {
         if (manifest_resume(work, group.commit, &done, error) < 0) {
-            cJSON *tickets = cJSON_CreateArray();
-
-            cJSON_ArrayForEach(batch, batches)
-                cJSON_AddItemToArray(tickets, work_ticket(batch));
-            work_fail(work, tickets, error);
+            work_fail(work, work_tickets(batches->child, WORK_ALL), error);
             return -1;
         }
         if (done)

@@ -15,31 +15,9 @@
 typedef struct Poller {
     const ChildSpec *spec;
     Control *control;
-    Source *source;
-    char *made_of; /* the registry row the connection was opened from */
+    KeptSource source;
     char told[sizeof((Error *)0)->message]; /* the failure logged last: a source that stays down says so once, not at each try */
 } Poller;
-
-static void poller_drop(Poller *poller)
-{
-    source_close(poller->source);
-    cJSON_free(poller->made_of);
-    poller->source = NULL;
-    poller->made_of = NULL;
-}
-
-static int poller_connect(Poller *poller, const cJSON *source, Error *error)
-{
-    char *made_of = cJSON_PrintUnformatted(source);
-
-    if (poller->source && strcmp(made_of, poller->made_of) == 0) {
-        cJSON_free(made_of);
-        return 0;
-    }
-    poller_drop(poller);
-    poller->made_of = made_of;
-    return connect_source(source, poller->spec->beat, &poller->source, error);
-}
 
 static cJSON *poller_message(const Poller *poller, const cJSON *begin)
 {
@@ -78,7 +56,7 @@ static int poller_discover(Poller *poller, const cJSON *begin, Error *error)
 {
     cJSON *facts;
 
-    if (source_discover(poller->source, &facts, error) < 0)
+    if (source_discover(poller->source.source, &facts, error) < 0)
         return -1;
     return poller_tell(poller, "facts_store", poller_message(poller, begin), "facts", facts, error);
 }
@@ -88,7 +66,7 @@ static int poller_split(Poller *poller, const cJSON *begin, const cJSON *split, 
     static const char *const copied[] = {"table_id", "job_id", "range"};
     cJSON *message, *bound = NULL;
 
-    if (source_split(poller->source, split, &bound, error) < 0)
+    if (source_split(poller->source.source, split, &bound, error) < 0)
         return -1;
     message = poller_message(poller, begin);
     for (size_t i = 0; i < sizeof copied / sizeof *copied; i++)
@@ -101,7 +79,7 @@ static int poller_poll(Poller *poller, const cJSON *begin, Error *error)
     const cJSON *ask = json_member(begin, "ask"), *split;
     cJSON *answer;
 
-    if (poller_connect(poller, json_member(begin, "source"), error) < 0)
+    if (connect_source_keep(&poller->source, json_member(begin, "source"), poller->spec->beat, error) < 0)
         return -1;
     if (json_boolean(begin, "discover", false) && poller_discover(poller, begin, error) < 0)
         return -1;
@@ -109,7 +87,7 @@ static int poller_poll(Poller *poller, const cJSON *begin, Error *error)
         if (poller_split(poller, begin, split, error) < 0)
             return -1;
     }
-    if (source_poll(poller->source, ask, &answer, error) < 0)
+    if (source_poll(poller->source.source, ask, &answer, error) < 0)
         return -1;
     CRASH_POINT("cut_before");
     if (poller_tell(poller, "cut_store", poller_message(poller, begin), "answer", answer, error) < 0)
@@ -124,7 +102,7 @@ static int poller_failed(Poller *poller, const cJSON *begin, Error *error)
     cJSON *message, *answer = NULL;
     int status;
 
-    poller_drop(poller);
+    connect_source_drop(&poller->source);
     if (error->kind == ERROR_INTERRUPTED || error->kind == ERROR_FENCED || control_lost(poller->control))
         return -1;
     if (strcmp(poller->told, error->message) != 0)
@@ -175,7 +153,7 @@ int poller_main(const ChildSpec *spec, Error *error)
     status = control_open(spec->conninfo, "sluice poller", spec->beat, &poller.control, error);
     while (status == 0 && ours)
         status = poller_turn(&poller, &ours, error);
-    poller_drop(&poller);
+    connect_source_drop(&poller.source);
     control_close(poller.control);
     return status == 0 || error->kind == ERROR_INTERRUPTED || error->kind == ERROR_FENCED ? 0 : -1;
 }

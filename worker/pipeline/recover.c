@@ -146,10 +146,7 @@ int recover_run(const Work *work, Error *error)
 
     cJSON_ArrayForEach(batch, json_member(work->claim, "batches")) {
         if (recover_one(work, batch, error) < 0) {
-            cJSON *tickets = cJSON_CreateArray();
-
-            cJSON_AddItemToArray(tickets, work_ticket(batch));
-            work_fail(work, tickets, error);
+            work_fail(work, work_tickets(batch, 1), error);
             return -1;
         }
     }

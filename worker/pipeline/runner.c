@@ -1,8 +1,5 @@
 /*
  * runner.c - takes batches one claim after another and keeps the connections they need.
- *
- * A connection is kept while claims are of the same source or target with the same options, and dropped at any failure, so that
- * a broken one is never used twice.
  */
 #include "pipeline/connect.h"
 #include "pipeline/pipeline.h"
@@ -10,7 +7,6 @@
 
 #include "base/log.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -20,61 +16,18 @@
 typedef struct Runner {
     const ChildSpec *spec;
     Control *control;
-    Source *source;
-    Sink *sink;
-    char *source_made_of, *sink_made_of; /* the registry rows the connections were opened from */
+    KeptSource source;
+    KeptSink sink;
 } Runner;
-
-static void runner_drop_source(Runner *runner)
-{
-    source_close(runner->source);
-    cJSON_free(runner->source_made_of);
-    runner->source = NULL;
-    runner->source_made_of = NULL;
-}
-
-static void runner_drop_sink(Runner *runner)
-{
-    sink_close(runner->sink);
-    cJSON_free(runner->sink_made_of);
-    runner->sink = NULL;
-    runner->sink_made_of = NULL;
-}
-
-static int runner_source(Runner *runner, const cJSON *source, Error *error)
-{
-    char *made_of = cJSON_PrintUnformatted(source);
-
-    if (runner->source && strcmp(made_of, runner->source_made_of) == 0) {
-        cJSON_free(made_of);
-        return 0;
-    }
-    runner_drop_source(runner);
-    runner->source_made_of = made_of;
-    return connect_source(source, runner->spec->beat, &runner->source, error);
-}
-
-static int runner_sink(Runner *runner, const cJSON *target, Error *error)
-{
-    char *made_of = cJSON_PrintUnformatted(target);
-
-    if (runner->sink && strcmp(made_of, runner->sink_made_of) == 0) {
-        cJSON_free(made_of);
-        return 0;
-    }
-    runner_drop_sink(runner);
-    runner->sink_made_of = made_of;
-    return connect_sink(target, runner->spec->beat, &runner->sink, error);
-}
 
 static int runner_connect(Runner *runner, const cJSON *claim, bool wants_source, Error *error)
 {
     const cJSON *source = json_member(claim, "source"), *target = json_member(claim, "target");
 
     log_context("runner", json_text(source, "name", NULL), NULL, 0);
-    if (wants_source && runner_source(runner, source, error) < 0)
+    if (wants_source && connect_source_keep(&runner->source, source, runner->spec->beat, error) < 0)
         return error_prefix(error, "source %s", json_text(source, "name", "?"));
-    if (runner_sink(runner, target, error) < 0)
+    if (connect_sink_keep(&runner->sink, target, runner->spec->beat, error) < 0)
         return error_prefix(error, "target %s", json_text(target, "name", "?"));
     return 0;
 }
@@ -85,20 +38,16 @@ static int runner_do(Runner *runner, const cJSON *claim, Error *error)
     const char *kind = json_text(claim, "work", "");
     Work work = {.control = runner->control, .beat = runner->spec->beat, .worker_id = runner->spec->worker_id, .claim = claim};
     bool reads = strcmp(kind, "load") == 0 || strcmp(kind, "cdc") == 0;
-    cJSON *tickets;
-    const cJSON *batch;
+    const cJSON *batches = json_member(claim, "batches");
 
     if (strcmp(kind, "check") == 0)
         return check_run(&work, error);
     if (runner_connect(runner, claim, reads, error) < 0) {
-        tickets = cJSON_CreateArray();
-        cJSON_ArrayForEach(batch, json_member(claim, "batches"))
-            cJSON_AddItemToArray(tickets, work_ticket(batch));
-        work_fail(&work, tickets, error);
+        work_fail(&work, work_tickets(batches ? batches->child : NULL, WORK_ALL), error);
         return -1;
     }
-    work.source = runner->source;
-    work.sink = runner->sink;
+    work.source = runner->source.source;
+    work.sink = runner->sink.sink;
     if (reads)
         return group_run(&work, error);
     return strcmp(kind, "epoch") == 0 ? epoch_run(&work, error) : recover_run(&work, error);
@@ -120,8 +69,8 @@ static int runner_turn(Runner *runner, Error *error)
     if (!claim)
         return control_wait(runner->control, -1, IDLE_MS, error);
     if (runner_do(runner, claim, error) < 0) {
-        runner_drop_source(runner);
-        runner_drop_sink(runner);
+        connect_source_drop(&runner->source);
+        connect_sink_drop(&runner->sink);
         if (error->kind == ERROR_INTERRUPTED || control_lost(runner->control))
             status = -1;
         else
@@ -140,8 +89,8 @@ int runner_main(const ChildSpec *spec, Error *error)
     status = control_open(spec->conninfo, "sluice runner", spec->beat, &runner.control, error);
     while (status == 0)
         status = runner_turn(&runner, error);
-    runner_drop_source(&runner);
-    runner_drop_sink(&runner);
+    connect_source_drop(&runner.source);
+    connect_sink_drop(&runner.sink);
     control_close(runner.control);
     return error->kind == ERROR_INTERRUPTED || error->kind == ERROR_FENCED ? 0 : -1;
 }

@@ -25,6 +25,15 @@ cJSON *work_ticket(const cJSON *batch)
     return ticket;
 }
 
+cJSON *work_tickets(const cJSON *first, int count)
+{
+    cJSON *tickets = cJSON_CreateArray();
+
+    for (const cJSON *batch = first; batch && count > 0; batch = batch->next, count--)
+        cJSON_AddItemToArray(tickets, work_ticket(batch));
+    return tickets;
+}
+
 void work_fail(const Work *work, cJSON *tickets, const Error *error)
 {
     bool release = error->kind == ERROR_INTERRUPTED;

@@ -10,6 +10,7 @@
 #include "control/control.h"
 #include "sink/sink.h"
 #include "source/source.h"
+#include <limits.h>
 
 typedef struct Work {
     Control *control;
@@ -22,8 +23,10 @@ typedef struct Work {
 
 /* A message to the control plane that names this worker; the caller adds members and frees it. */
 cJSON *work_message(const Work *work);
-/* {"batch_id","generation"} of a batch. */
+/* {"batch_id","generation"} of a batch; an array of them for a batch and `count` - 1 of its next siblings. */
 cJSON *work_ticket(const cJSON *batch);
+cJSON *work_tickets(const cJSON *first, int count);
+#define WORK_ALL INT_MAX
 /* Tells the control plane that batches failed (batch_fail) or are given back (ERROR_INTERRUPTED: batch_release). A batch whose
  * lease is gone is left alone. Never fails: what cannot be told is found by the lease running out. */
 void work_fail(const Work *work, cJSON *tickets, const Error *error);
