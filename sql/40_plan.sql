@@ -193,6 +193,7 @@ BEGIN
 	-- position began at the cut and at the instance's start, and grew by what was streamed while it loaded.
 	CROSS JOIN LATERAL (SELECT greatest(t.position, t.load_low)::_sluice.pos AS low) w
 	WHERE t.source_id = $1 AND t.wanted = 'run' AND t.phase = 'loading' AND t.trouble IS NULL AND t.fence_position IS NOT NULL
+		AND t.load_exact -- a scan without key: proved exact first, or made again
 		AND NOT EXISTS (SELECT FROM _sluice.batch b WHERE b.table_id = t.table_id)
 	ON CONFLICT DO NOTHING;
 	GET DIAGNOSTICS planned = ROW_COUNT;
