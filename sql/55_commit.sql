@@ -237,7 +237,9 @@ BEGIN
 		WHEN 'rewound' THEN format('SELECT * FROM sluice.resync_source(%L);', split_part(t.name, '.', 1)) ELSE _sluice.resync_hint(t.name) END)
 	FROM _sluice.tab t WHERE stop IS NOT NULL AND t.table_id IN (SELECT b.table_id FROM _sluice.batch b WHERE b.batch_id = ANY (ids));
 	UPDATE _sluice.tab t SET fail_count = t.fail_count + 1, code = arg ->> 'code', message = text_shown, hint = left(arg ->> 'hint', 2000)
-	WHERE stop IS NULL AND t.trouble IS NULL AND t.table_id IN (SELECT b.table_id FROM _sluice.batch b WHERE b.batch_id = ANY (ids));
+	WHERE t.trouble IS NULL AND EXISTS (SELECT FROM _sluice.batch b WHERE b.batch_id = ANY (ids) AND (b.table_id = t.table_id AND stop IS NULL
+		-- No table of a source moves on a target that cannot be recovered: each of them says why.
+		OR b.work = 'recover' AND b.source_id = t.source_id AND b.target_id = t.target_id));
 	PERFORM _sluice.check_failed(b.target_id, text_shown, arg ->> 'hint') FROM _sluice.batch b WHERE b.batch_id = ANY (ids) AND b.work = 'check';
 	PERFORM _sluice.event_add('warning', b.work, b.source_id, b.target_id, NULL, text_shown, arg - 'worker_id' - 'batches' - 'message')
 	FROM _sluice.batch b WHERE b.batch_id = ANY (ids) AND b.table_id IS NULL AND b.fail_count = 1;

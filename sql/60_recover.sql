@@ -119,6 +119,8 @@ DECLARE
 BEGIN
 	UPDATE _sluice.pair p SET recover = false FROM _sluice.batch b
 	WHERE b.batch_id = ids[1] AND b.work = 'recover' AND p.source_id = b.source_id AND p.target_id = b.target_id;
+	UPDATE _sluice.tab t SET fail_count = 0, code = NULL, message = NULL, hint = NULL FROM _sluice.batch b
+	WHERE b.batch_id = ids[1] AND b.fail_count > 0 AND t.source_id = b.source_id AND t.target_id = b.target_id AND t.trouble IS NULL;
 	PERFORM _sluice.batch_end(ids, 'committed', NULL);
 	PERFORM _sluice.wake();
 	RETURN '{}';
