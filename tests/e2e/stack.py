@@ -26,6 +26,7 @@ from reader import FolderStore, BucketStore, Landed
 QUICK = {"poll_interval_ms": 100, "idle_ms": 100, "retry_base_seconds": 0.1, "retry_cap_seconds": 1}
 QUICK_SIMULATOR = {"capture_interval_ms": 50, "idle_interval_ms": 200}
 QUICK_TABLE = {"max_file_age": 0.5}
+TROUBLE_S = 5           # what was just asked to be mended may still say what it was
 TROUBLE = ("error", "lost", "rewound", "gone")
 PASSWORD_ENV = "SLUICE_TEST_PASSWORD"
 
@@ -219,10 +220,15 @@ class Stack:
             return str(error)
 
     def wait_state(self, table, state="streaming", timeout_s=60):
-        """The table's row once it is in that state; a table in trouble will not get there by itself."""
+        """The table's row once it is in that state; a table that stays in trouble will not get there by itself."""
+        sound = time.monotonic()
+
         def reached():
+            nonlocal sound
             row = self.status(table)
-            if row and row["state"] != state and row["state"] in TROUBLE and state not in TROUBLE:
+            if not row or row["state"] == state or row["state"] not in TROUBLE or state in TROUBLE:
+                sound = time.monotonic()
+            elif time.monotonic() - sound > TROUBLE_S:
                 raise AssertionError(f"{table} is {row['state']}, not {state}: {row['message']} HINT: {row['hint']}")
             return row and row["state"] == state and row
         return self.wait(reached, f"{table} is {state}", timeout_s)

@@ -123,8 +123,14 @@ def test_dead_capture_job_is_told_and_nothing_is_lost(stack):
     stack.wait_uploaded(work.table)
     stack.tsql("EXEC sys.sp_cdc_stop_job @job_type = N'capture'")
     work.transaction()
-    stack.sql("SELECT sluice.check_source(%s)", stack.name)
-    stack.wait(lambda: [row for row in stack.sql("SELECT * FROM sluice.source_status") if "capture" in str(row).lower()], "source_status names the job")
+    stack.simulator.exec_sql("EXEC sluice_sim.set_option 'agent_running', 0")
+    try:
+        stack.wait(lambda: stack.one("SELECT capture_age_s FROM sluice.source_status") > 2, "the age of what is captured grows")
+        stack.sql("CALL sluice.refresh(%s)", stack.name)
+        told = stack.sql('SELECT "check", found, fix_sql FROM sluice.check_source(%s) WHERE NOT ok', stack.name)
+        assert any(check == "agent" and fix for check, _, fix in told), told
+    finally:
+        stack.simulator.exec_sql("EXEC sluice_sim.set_option 'agent_running', 1")
     stack.tsql("EXEC sys.sp_cdc_start_job @job_type = N'capture'")
     assert_exact(stack, work)
     stack.stop()
@@ -165,7 +171,11 @@ def test_restore_to_an_older_position_is_rewound_until_resync(stack):
     stack.start()
     stack.wait_state(work.table)
     stack.wait_uploaded(work.table)
-    stack.tsql("EXEC sluice_sim.restore_to_lsn 0")
+    mark = stack.simulator.query("SELECT CONVERT(varchar(30), sys.fn_cdc_get_max_lsn(), 2)", database=stack.name)[0][0]
+    for _ in range(5):
+        work.transaction()
+    stack.wait_uploaded(work.table)
+    stack.tsql(f"EXEC sluice_sim.restore_to '{mark}'")
     row = stack.wait_state(work.table, "rewound")
     assert "resync" in row["hint"], row
     stack.sql("SELECT sluice.resync_source(%s)", stack.name)

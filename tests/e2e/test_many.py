@@ -287,3 +287,22 @@ def test_keyless_table_folds_as_a_multiset_under_change(stack):
     bag = {tuple(value for _, _, value in row): count for row, count in stack.landed().bag("dbo.bag").items()}
     assert bag == {("1", "x"): 3, ("2", "z"): 1, ("None", ""): 1}
     stack.stop()
+
+
+def test_keyless_scan_with_slow_capture_is_made_again_not_doubled(stack):
+    """Rows that were there before the scan and are captured only after it must not count twice."""
+    stack.simulator.exec_sql("EXEC sluice_sim.set_option 'capture_interval_ms', 1500")
+    try:
+        stack.tsql("CREATE TABLE dbo.bag (a int NULL, b nvarchar(20) NULL)")
+        stack.enable_cdc("dbo.bag")
+        stack.tsql("INSERT INTO dbo.bag (a, b) VALUES (1, N'x'), (1, N'x'), (2, NULL)")
+        register_all(stack, ["dbo.bag"])
+        stack.start()
+        stack.wait_state("dbo.bag")
+        stack.tsql("DELETE FROM dbo.bag WHERE a = 2")
+        stack.wait_uploaded("dbo.bag")
+    finally:
+        stack.simulator.exec_sql("EXEC sluice_sim.set_option 'capture_interval_ms', 50")
+    stack.check()
+    assert list(stack.landed().bag("dbo.bag").values()) == [2]
+    stack.stop()

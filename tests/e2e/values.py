@@ -216,6 +216,15 @@ def value_equal(column, landed, source):
     return COMPARE[kind](landed, source, int(digits or 0))
 
 
+def key_value(column, source):
+    """A key's value as it lands, for the types that keys are made of."""
+    kind, _, digits = column.kind.partition(":")
+    convert = {"datetime2": iso_stamp, "datetimeoffset": iso_offset, "time": iso_time}.get(kind)
+    if convert:
+        return convert(source, int(digits))
+    return source.isoformat() if kind == "date" else str(source) if kind == "uuid" else source
+
+
 def differences(columns, key, folded, rows, most=10):
     """What a fold and the source's rows disagree in, as texts; [] = every value equal. folded: {key values: row}."""
     names = [c.name for c in columns]
@@ -223,7 +232,7 @@ def differences(columns, key, folded, rows, most=10):
     found = []
     seen = set()
     for row in rows:
-        values = tuple(row[i] for i in at)
+        values = tuple(key_value(columns[i], row[i]) for i in at)
         seen.add(values)
         landed = folded.get(values)
         if landed is None:
