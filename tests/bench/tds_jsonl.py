@@ -8,6 +8,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -82,18 +83,21 @@ def load(stack):
     stack.wait(lambda: len(runners(stack)) == 1, "one runner")
     [pid] = runners(stack)
     before, began = process_cpu(pid), time.monotonic()
-    rows = stack.one("SELECT coalesce(sum(rows), 0) FROM sluice.file")
+    landed = "SELECT coalesce(sum(rows), 0) FROM sluice.file WHERE kind = 'load'"
+    rows = stack.one(landed)
     if stack.status(TABLE):
         stack.sql("SELECT sluice.resync_table(%s)", stack.table_name(TABLE))
     else:
         stack.add_table(TABLE, load_range_rows=1000000000)
-    stack.wait(lambda: stack.one("SELECT sum(rows) FROM sluice.file") == rows + ROWS, "the load", 600)
+    stack.wait(lambda: stack.one(landed) == rows + ROWS, "the load", 600)
     cpu, wall = process_cpu(pid) - before, time.monotonic() - began
     assert runners(stack) == [pid], "the same runner all the while"
+    stack.wait_state(TABLE)
     return cpu, process_peak_mib(pid), wall
 
 
 def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))      # so that servers are stopped
     folder = pathlib.Path(tempfile.mkdtemp(prefix="sluice-bench-"))
     folder.chmod(0o755)
     os.environ.setdefault("SLUICE_WORKER", str(BUILD / "sluice-worker"))    # the build that ships, without crash points

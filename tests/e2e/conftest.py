@@ -5,6 +5,7 @@ The simulator has a PostgreSQL of its own, so that a test may kill sluice's. `cl
 import itertools
 import pathlib
 import shutil
+import signal
 import sys
 import tempfile
 
@@ -18,6 +19,11 @@ from simulator import Simulator  # noqa: E402
 from stack import QUICK_SIMULATOR, Stack  # noqa: E402
 
 names = itertools.count(1)
+
+
+def pytest_sessionstart():
+    """A run that is told to end takes its servers with it."""
+    signal.signal(signal.SIGTERM, lambda *_: pytest.exit("terminated"))
 
 
 def make_folder():

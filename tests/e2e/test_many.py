@@ -82,8 +82,9 @@ def test_denied_table_says_so_and_the_others_go_on(stack):
 
 def later_type(stack):
     """Turns a column into one of a type that a later SQL Server has: the simulator's catalogue is told so behind its back."""
-    stack.simulator.cluster.psql("INSERT INTO mssql.type VALUES ('vector', 165, 9001, -1, 0, 0, 0) ON CONFLICT DO NOTHING; "
-                                 "UPDATE mssql.column SET user_type_id = 9001, type_name = 'vector' WHERE name = 'k_vector'", database=stack.simulator.database)
+    stack.simulator.cluster.psql("INSERT INTO mssql.type VALUES ('vector', 255, 255, -1, 0, 0, 0) ON CONFLICT DO NOTHING; "
+                                 "UPDATE mssql.column SET user_type_id = 255, system_type_id = 255 WHERE name = 'k_vector'",
+                                 database=stack.simulator.database)
 
 
 def test_refused_type_names_the_column_and_the_others_go_on(stack):

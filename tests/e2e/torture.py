@@ -162,6 +162,7 @@ def main():
     seconds = int(sys.argv[1]) if len(sys.argv) > 1 else 60
     rows = int(os.environ.get("SLUICE_TORTURE_ROWS", "1000000" if seconds > 600 else "20000"))
     seed = os.environ.get("SLUICE_TORTURE_SEED")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))      # so that servers are stopped
     folder = tempfile.mkdtemp(prefix="sluice-torture-")
     os.chmod(folder, 0o755)
     try:
