@@ -134,8 +134,8 @@ class Stack:
         self.sql("SELECT sluice.add_table(%s, 'lake', options => %s::jsonb)", self.table_name(table), json.dumps({**QUICK_TABLE, **options}))
 
     # ---- the worker -----------------------------------------------------------
-    def start(self, file_limit=None, **environment):
-        """One more worker; environment: SLUICE_CRASH_AT and the like. Its pid is self.workers[-1].pid."""
+    def start(self, *arguments, file_limit=None, **environment):
+        """One more worker, `sluice-worker run` and the arguments; environment: SLUICE_CRASH_AT and the like. Its pid is self.workers[-1].pid."""
         env = {**os.environ, "SLUICE_CONNINFO": self.cluster.conninfo(self.database, "sluice_worker"),
                PASSWORD_ENV: self.simulator.password, **self.environment, **environment}
         if self.bucket:
@@ -146,7 +146,7 @@ class Stack:
             resource.setrlimit(resource.RLIMIT_FSIZE, (file_limit, resource.RLIM_INFINITY))
 
         with self.log_file.open("ab") as log:
-            worker = subprocess.Popen([default_worker(), "run"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env, cwd="/",
+            worker = subprocess.Popen([default_worker(), "run", *arguments], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env, cwd="/",
                                       preexec_fn=limit if file_limit is not None else None, restore_signals=False)
         self.workers.append(worker)
         return worker

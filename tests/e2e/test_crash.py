@@ -1,10 +1,12 @@
 """Killed at any instruction, nothing is lost and nothing lands twice: every crash point once, every party at random, every fault."""
 import os
 import re
+import signal
+import time
 
 import pytest
 
-from cluster import ROOT, wait_until
+from cluster import ROOT, children_of, wait_until
 from torture import FAULTS, Torture
 from values import MIXED_KEY, differences, source_rows
 from workload import Workload
@@ -157,11 +159,12 @@ def test_cleanup_below_the_saved_position_is_lost_until_resync(stack):
 
 
 def captured(stack):
-    """The capture job has seen all that is committed."""
+    """The capture job has seen all that is committed: the log holds something later than the source's clock now."""
     connection = stack.simulator.connect(stack.name)
     try:
-        mark = stack.simulator.query("SELECT sys.fn_cdc_get_max_lsn()", connection=connection)[0][0]
-        wait_until(lambda: stack.simulator.query("SELECT sys.fn_cdc_get_max_lsn()", connection=connection)[0][0] != mark, 20, "an idle row")
+        [(clock,)] = stack.simulator.query("SELECT GETDATE()", connection=connection)
+        later = f"SELECT COUNT(*) FROM cdc.lsn_time_mapping WHERE tran_end_time > '{clock.isoformat(timespec='milliseconds')}'"
+        wait_until(lambda: stack.simulator.query(later, connection=connection)[0][0] > 0, 20, "capture has passed the clock")
     finally:
         connection.close()
 
@@ -213,4 +216,61 @@ def test_sequence_values_that_jump_are_ordered_by_command(stack):
         assert_exact(stack, work)
     finally:
         stack.simulator.exec_sql("EXEC sluice_sim.set_option 'seqval_shuffle', 0")
+    stack.stop()
+
+
+def test_worker_frozen_beyond_its_lease_is_fenced(stack):
+    """A second worker takes over; what the first goes on with when it wakes up must not count."""
+    work = started(stack, rows=4000)
+    first = stack.start()
+    stack.wait(lambda: stack.one("SELECT count(*) FROM sluice.file") > 1, "the load is under way")
+    frozen = [first.pid, *children_of(first.pid)]
+    for pid in frozen:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        stack.start()
+        for _ in range(3):
+            work.transaction()
+        stack.wait_state(work.table)
+        stack.wait_uploaded(work.table)
+    finally:
+        for pid in frozen:
+            try:
+                os.kill(pid, signal.SIGCONT)
+            except ProcessLookupError:
+                pass
+    for _ in range(5):
+        work.transaction()
+    assert_exact(stack, work)
+    stack.stop()
+
+
+def test_stop_in_mid_load_is_quick_and_loses_nothing(stack):
+    work = started(stack, rows=6000)
+    stack.start()
+    stack.wait(lambda: stack.one("SELECT count(*) FROM sluice.file") > 1, "the load is under way")
+    began = time.monotonic()
+    stack.stop()
+    assert time.monotonic() - began < 8, "5 s and what a busy machine adds"
+    work.transaction()
+    stack.start()
+    stack.wait_state(work.table)
+    assert_exact(stack, work)
+    stack.stop()
+
+
+def test_once_ends_when_all_is_in_step(stack):
+    work = started(stack)
+    stack.start("--once").wait(60)
+    assert stack.workers[-1].returncode == 0
+    assert streaming(stack, work)
+    for _ in range(3):
+        work.transaction()
+    captured(stack)
+    stack.start("--once").wait(60)
+    landed = stack.check({work.table: MIXED_KEY}, killed=True)
+    assert [f for f in landed.files if f.kind == "cdc"], "the changes landed"
+    found = differences(work.columns, MIXED_KEY, landed.fold(work.table, MIXED_KEY),
+                        source_rows(stack.simulator, stack.name, work.table, work.columns))
+    assert not found, "\n".join(found)
     stack.stop()
