@@ -12,6 +12,7 @@ Every wait is for a state, with a limit; nothing waits for a clock. stop() leave
 import json
 import os
 import pathlib
+import re
 import resource
 import signal
 import subprocess
@@ -26,6 +27,7 @@ from reader import FolderStore, BucketStore, Landed
 QUICK = {"poll_interval_ms": 100, "idle_ms": 100, "retry_base_seconds": 0.1, "retry_cap_seconds": 1}
 QUICK_SIMULATOR = {"capture_interval_ms": 50, "idle_interval_ms": 200}
 QUICK_TABLE = {"max_file_age": 0.5}
+SANITIZER = re.compile(r"ERROR: \w+Sanitizer|: runtime error: ")    # of a worker built with them (SLUICE_WORKER)
 TROUBLE_S = 5           # what was just asked to be mended may still say what it was
 TROUBLE = ("error", "lost", "rewound", "gone")
 PASSWORD_ENV = "SLUICE_TEST_PASSWORD"
@@ -165,6 +167,7 @@ class Stack:
                 raise AssertionError(f"the worker did not stop within {timeout_s} s\n{self.log_tail()}") from None
             wait_until(lambda: not any(pid_alive(pid) for pid in children), 10, "children of the worker are gone")
         self.workers = []
+        assert not SANITIZER.search(self.log()), self.log_tail(10000)
 
     def close(self):
         for worker in self.workers:
