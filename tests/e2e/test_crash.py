@@ -14,7 +14,7 @@ from workload import Workload
 POINTS = sorted({name for path in (ROOT / "worker").rglob("*.c")
                  for name in re.findall(r'CRASH_POINT\("([^"]+)"\)', path.read_text())})
 SETTINGS = {"lease_seconds": 2, "worker_dead_seconds": 2}
-SECONDS = int(os.environ.get("SLUICE_TEST_TORTURE_SECONDS", "30"))
+SECONDS = int(os.environ.get("SLUICE_TEST_TORTURE_SECONDS", "20"))
 
 
 def started(stack, rows=600, **options):

@@ -12,18 +12,20 @@ BAD = "dbo.t07"
 
 def small_tables(stack, count=TABLES, bad=None, bad_columns="id int NOT NULL PRIMARY KEY, v nvarchar(40) NULL"):
     tables = [f"dbo.t{n:02}" for n in range(count)]
+    script = []
     for table in tables:
         columns = bad_columns if table == bad else "id int NOT NULL PRIMARY KEY, v nvarchar(40) NULL"
-        stack.tsql(f"CREATE TABLE {table} ({columns})")
-        stack.enable_cdc(table)
-        stack.tsql(f"INSERT INTO {table} (id, v) VALUES " + ", ".join(f"({n}, N'{table} {n}')" for n in range(20)))
+        script += [f"CREATE TABLE {table} ({columns})",
+                   f"EXEC sys.sp_cdc_enable_table @source_schema = N'dbo', @source_name = N'{table.split('.')[1]}', @role_name = NULL",
+                   f"INSERT INTO {table} (id, v) VALUES " + ", ".join(f"({n}, N'{table} {n}')" for n in range(20))]
+    stack.tsql("\nGO\n".join(script))
     return tables
 
 
 def change(stack, tables, n):
-    for table in tables:
-        stack.tsql(f"BEGIN TRANSACTION; INSERT INTO {table} (id, v) VALUES ({100 + n}, N'new'); UPDATE {table} SET v = N'changed {n}' WHERE id = {n}; "
-                   f"DELETE FROM {table} WHERE id = {19 - n}; COMMIT")
+    stack.tsql("\nGO\n".join(
+        f"BEGIN TRANSACTION; INSERT INTO {table} (id, v) VALUES ({100 + n}, N'new'); UPDATE {table} SET v = N'changed {n}' WHERE id = {n}; "
+        f"DELETE FROM {table} WHERE id = {19 - n}; COMMIT" for table in tables))
 
 
 def assert_equal(stack, tables, landed=None):

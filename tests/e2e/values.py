@@ -209,11 +209,15 @@ COMPARE = {
 }
 
 
-def value_equal(column, landed, source):
-    if source is None or landed is None:
-        return source is None and landed is None
+def comparer(column):
+    """same(landed, source) of a column."""
     kind, _, digits = column.kind.partition(":")
-    return COMPARE[kind](landed, source, int(digits or 0))
+    same, digits = COMPARE[kind], int(digits or 0)
+    return lambda landed, source: landed is source if landed is None or source is None else same(landed, source, digits)
+
+
+def value_equal(column, landed, source):
+    return comparer(column)(landed, source)
 
 
 def key_value(column, source):
@@ -229,6 +233,8 @@ def differences(columns, key, folded, rows, most=10):
     """What a fold and the source's rows disagree in, as texts; [] = every value equal. folded: {key values: row}."""
     names = [c.name for c in columns]
     at = [names.index(name) for name in key]
+    sames = list(zip(names, map(comparer, columns)))
+    expected = set(names)
     found = []
     seen = set()
     for row in rows:
@@ -237,11 +243,11 @@ def differences(columns, key, folded, rows, most=10):
         landed = folded.get(values)
         if landed is None:
             found.append(f"{values} is missing")
-        elif set(landed) != set(names):
-            found.append(f"{values}: columns {sorted(set(landed) ^ set(names))} on one side only")
+        elif landed.keys() != expected:
+            found.append(f"{values}: columns {sorted(set(landed) ^ expected)} on one side only")
         else:
-            found += [f"{values} {c.name}: landed {landed[c.name]!r}, source {value!r}"
-                      for c, value in zip(columns, row) if not value_equal(c, landed[c.name], value)]
+            found += [f"{values} {name}: landed {landed[name]!r}, source {value!r}"
+                      for (name, same), value in zip(sames, row) if not same(landed[name], value)]
         if len(found) >= most:
             return found
     return found + [f"{values} landed and is not in the source" for values in set(folded) - seen][:most]
