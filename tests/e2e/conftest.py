@@ -82,7 +82,7 @@ def s3(session_folder):
 
 @pytest.fixture
 def make_stack(cluster, simulator, workdir):
-    """make_stack(**more of Stack) -> Stack; no worker of it is left at the end of the test."""
+    """make_stack(**more of Stack) -> Stack; no worker and no source of it is left at the end of the test."""
     made = []
 
     def build(name=None, cluster=cluster, simulator=simulator, **more):
@@ -95,6 +95,7 @@ def make_stack(cluster, simulator, workdir):
     simulator.fault("")
     for stack in made:
         stack.close()
+        stack.forget()
 
 
 @pytest.fixture

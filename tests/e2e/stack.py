@@ -60,6 +60,7 @@ class Stack:
         self.prefix = prefix
         self.database = database or f"sluice_{name}"
         self.bucket = target
+        self.created = create
         self.folder = pathlib.Path(folder) / self.database
         self.folder.mkdir(parents=True)
         self.target_folder = self.folder / "target"
@@ -175,6 +176,11 @@ class Stack:
                 worker.kill()
                 worker.wait(5)
         self.workers = []
+
+    def forget(self):
+        """The source database goes: the simulator's capture job would follow it for ever."""
+        if self.created and self.simulator.process:
+            self.simulator.exec_sql(f"DROP DATABASE {self.name}")
 
     def children(self):
         """[(pid, 'poller'|'runner')] of all workers."""
