@@ -129,6 +129,7 @@ CREATE TABLE _sluice.tab (
 	load_done_at  timestamptz,
 	scans         integer NOT NULL DEFAULT 0,
 	fence_clock   text,
+	fence_after   _sluice.pos,
 	fence_position _sluice.pos,
 	rows_loaded   bigint NOT NULL DEFAULT 0,
 	rows_changed  bigint NOT NULL DEFAULT 0,

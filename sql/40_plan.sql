@@ -41,7 +41,7 @@ BEGIN
 	PERFORM _sluice.batch_abandon(array_agg(b.batch_id)) FROM _sluice.batch b WHERE b.table_id = t.table_id HAVING count(*) > 0;
 	UPDATE _sluice.tab x SET phase = 'registered', trouble = NULL, code = NULL, message = NULL, hint = NULL, retry_at = NULL, fail_count = 0,
 		job_id = job, newest = NULL, pending_since = NULL, next_version = NULL, load_range = 0, load_from = NULL, load_open = false,
-		load_low = NULL, load_high = NULL, load_exact = true, load_done_at = NULL, fence_clock = NULL, fence_position = NULL, scans = scan
+		load_low = NULL, load_high = NULL, load_exact = true, load_done_at = NULL, fence_clock = NULL, fence_after = NULL, fence_position = NULL, scans = scan
 	WHERE x.table_id = t.table_id;
 	-- The table may have been made again at the source, under another object id.
 	UPDATE _sluice.source_state x SET discover_asked_at = clock_timestamp() WHERE x.source_id = t.source_id;
@@ -217,9 +217,9 @@ BEGIN
 	JOIN _sluice.capture_instance c ON c.source_id = t.source_id AND c.instance = t.instance
 	LEFT JOIN _sluice.schema_version n ON n.table_id = t.table_id AND n.version = t.next_version
 	CROSS JOIN LATERAL (SELECT (SELECT _sluice.options_full('table', '{}')) || t.options AS full OFFSET 0) o
-	CROSS JOIN LATERAL (SELECT least(s.position, n.valid_from)::_sluice.pos AS high) w
+	CROSS JOIN LATERAL (SELECT least(s.position, n.valid_from, _sluice.instance_limit(t))::_sluice.pos AS high) w
 	WHERE t.source_id = $1 AND t.wanted = 'run' AND t.trouble IS NULL AND t.pending_since IS NOT NULL AND t.position < w.high
-		AND (t.phase = 'streaming' OR (t.phase = 'loading' AND t.fence_position IS NULL
+		AND (t.phase = 'streaming' OR (t.phase = 'loading' AND t.fence_position IS NULL AND NOT _sluice.keyless(t)
 			AND s.source_time - t.epoch_at > make_interval(mins => coalesce((s.jobs ->> 'retention_minutes')::integer, 4320)) / 2))
 		AND (s.source_time - t.pending_since >= make_interval(secs => (o.full ->> 'max_file_age')::double precision)
 			OR n.valid_from <= s.position)

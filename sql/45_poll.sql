@@ -49,7 +49,7 @@ CREATE FUNCTION _sluice.ask(x _sluice.source_state) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT jsonb_build_object('position', $1.position, 'ddl_after', $1.ddl_after, 'instances', _sluice.ask_instances($1.source_id),
-		'fences', (SELECT coalesce(jsonb_agg(jsonb_build_object('table_id', t.table_id, 'clock', t.fence_clock) ORDER BY t.table_id), '[]')
+		'fences', (SELECT coalesce(jsonb_agg(jsonb_build_object('table_id', t.table_id, 'clock', t.fence_clock, 'after', t.fence_after) ORDER BY t.table_id), '[]')
 			FROM _sluice.tab t WHERE t.source_id = $1.source_id AND t.phase = 'loading' AND t.wanted = 'run' AND t.fence_clock IS NOT NULL AND t.fence_position IS NULL),
 		'splits', _sluice.ask_splits($1.source_id),
 		'quiet', (SELECT coalesce(jsonb_agg(jsonb_build_object('table_id', t.table_id, 'instance', t.instance, 'from', t.load_low, 'to', t.load_high) ORDER BY t.table_id), '[]')
@@ -72,7 +72,9 @@ BEGIN
 		OR x.lease_until < clock_timestamp() OR NOT _sluice.is_here() THEN
 		RETURN NULL;
 	END IF;
-	rest := coalesce(x.next_poll_at > clock_timestamp(), false);
+	-- Further ahead than any pause can be, the time was written before our clock was set back.
+	rest := coalesce(x.next_poll_at > clock_timestamp() AND x.next_poll_at <= clock_timestamp()
+		+ greatest(_sluice.seconds('retry_cap_seconds'), make_interval(secs => _sluice.poll_ms(s) / 1000.0)), false);
 	IF NOT rest THEN
 		-- Each poll has a generation of its own: an older poller of the same worker can store nothing.
 		UPDATE _sluice.source_state y SET generation = y.generation + 1, poll_began_at = clock_timestamp()
@@ -168,11 +170,23 @@ LANGUAGE sql IMMUTABLE
 RETURN CASE WHEN (t).pending_since IS NULL AND (t).probed_since OPERATOR(pg_catalog.<) cut_began_at THEN GREATEST((t).position, cut) ELSE (t).position END;
 COMMENT ON FUNCTION _sluice.table_low(_sluice.tab, _sluice.pos, timestamptz) IS 'Up to where a table is known to be landed, given a cut and when its poll began';
 
+CREATE FUNCTION _sluice.instance_limit(t _sluice.tab) RETURNS _sluice.pos
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT min(CASE WHEN n.columns IS NULL THEN n.start_before ELSE v.valid_from END)::_sluice.pos
+	FROM _sluice.capture_instance c JOIN _sluice.source_state x USING (source_id)
+	JOIN _sluice.capture_instance n ON n.source_id = c.source_id AND n.source_object_id = c.source_object_id AND n.start > c.start
+	LEFT JOIN _sluice.schema_version v ON v.table_id = $1.table_id AND v.version = $1.next_version AND v.instance = n.instance
+	WHERE c.source_id = $1.source_id AND c.instance = $1.instance
+		AND (v.version IS NOT NULL OR (n.columns IS NULL AND x.discover_asked_at > coalesce(x.discovered_at, '-infinity')))
+$$;
+COMMENT ON FUNCTION _sluice.instance_limit(_sluice.tab) IS 'Where a newer capture instance begins that takes over, or may when discovery has told its columns: nothing behind it is read from the old one';
+
 CREATE FUNCTION _sluice.pending_note(x _sluice.source_state, newest jsonb, source_time timestamptz) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp
 AS $$
 	UPDATE _sluice.tab t SET newest = n.position,
-		position = _sluice.table_low(t, $1.position, $1.cut_began_at),
+		position = greatest(t.position, least(_sluice.table_low(t, $1.position, $1.cut_began_at), _sluice.instance_limit(t)))::_sluice.pos,
 		pending_since = coalesce(t.pending_since, CASE WHEN n.position::_sluice.pos > t.position THEN $3 END)
 	FROM jsonb_to_recordset($2) n(table_id bigint, position text)
 	WHERE t.source_id = $1.source_id AND t.table_id = n.table_id AND t.phase <> 'registered' AND (t.newest IS NULL OR n.position::_sluice.pos > t.newest)
@@ -182,7 +196,8 @@ COMMENT ON FUNCTION _sluice.pending_note(_sluice.source_state, jsonb, timestampt
 CREATE FUNCTION _sluice.probes_note(x _sluice.source_state, failed jsonb) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp
 AS $$
-	UPDATE _sluice.tab t SET position = _sluice.table_low(t, $1.position, $1.cut_began_at), probed_since = 'infinity'
+	UPDATE _sluice.tab t SET position = greatest(t.position, least(_sluice.table_low(t, $1.position, $1.cut_began_at), _sluice.instance_limit(t)))::_sluice.pos,
+		probed_since = 'infinity'
 	FROM jsonb_to_recordset($2) f(table_id bigint)
 	WHERE t.source_id = $1.source_id AND t.table_id = f.table_id AND t.probed_since <> 'infinity';
 	SELECT _sluice.trouble_set(t.table_id, 'error', f.code, f.message, coalesce(nullif(f.hint, ''), format('Mend it, then SELECT sluice.resume_table(%L);', t.name)))

@@ -4,7 +4,8 @@ CREATE FUNCTION _sluice.instance_move(t _sluice.tab, version integer, at _sluice
 LANGUAGE sql SET search_path = pg_catalog, pg_temp
 AS $$
 	UPDATE _sluice.tab x SET version = v.version, instance = v.instance, instance_object_id = v.instance_object_id, next_version = NULL,
-		position = greatest(x.position, $3)::_sluice.pos
+		-- What was probed until now is the other instance, which logs no update of a column it lacks.
+		position = greatest(x.position, $3)::_sluice.pos, probed_since = clock_timestamp()
 	FROM _sluice.schema_version v WHERE x.table_id = $1.table_id AND v.table_id = $1.table_id AND v.version = $2;
 	SELECT _sluice.event_add('info', 'instance', $1.source_id, $1.target_id, $1.table_id,
 		format('%s is read from capture instance %s as of schema version %s', $1.name, v.instance, v.version))
@@ -23,7 +24,7 @@ BEGIN
 	IF FOUND AND c.columns IS NULL THEN
 		RETURN;  -- discovery was asked for and comes first
 	ELSIF FOUND AND NOT EXISTS (SELECT FROM _sluice.batch b WHERE b.table_id = t.table_id) THEN
-		PERFORM _sluice.instance_move(t, _sluice.version_make(t, c, from_pos), from_pos);
+		PERFORM _sluice.instance_move(t, _sluice.version_make(t, c, from_pos), c.start_before);
 	ELSIF FOUND THEN
 		UPDATE _sluice.source_state x SET instances_md5 = NULL WHERE x.source_id = t.source_id;  -- after the batch in hand: judge again
 	ELSE
@@ -88,7 +89,7 @@ DECLARE
 	found record;
 BEGIN
 	FOR found IN
-		SELECT t AS tab, v.version, _sluice.table_low(t, $2, $3) AS at
+		SELECT t AS tab, v.version, v.valid_from AS at
 		FROM _sluice.tab t JOIN _sluice.schema_version v ON v.table_id = t.table_id AND v.version = t.next_version
 		WHERE t.source_id = $1 AND t.phase = 'streaming' AND t.trouble IS NULL
 			AND _sluice.table_low(t, $2, $3) >= v.valid_from
@@ -110,7 +111,7 @@ BEGIN
 	FROM jsonb_to_recordset(coalesce(answer -> 'fences', '[]')) f(table_id bigint, position text)
 	WHERE x.source_id = $1 AND x.table_id = f.table_id AND x.phase = 'loading' AND x.fence_clock IS NOT NULL AND x.fence_position IS NULL AND f.position IS NOT NULL;
 	-- The clock counts only if it was read after the last chunk: in a poll that began after its commit.
-	UPDATE _sluice.tab x SET fence_clock = s.clock FROM _sluice.source_state s
+	UPDATE _sluice.tab x SET fence_clock = s.clock, fence_after = s.position FROM _sluice.source_state s
 	WHERE x.source_id = $1 AND s.source_id = $1 AND x.phase = 'loading' AND x.fence_clock IS NULL AND x.load_done_at < s.poll_began_at AND s.clock IS NOT NULL;
 	FOR scan IN
 		SELECT x AS tab, (q ->> 'quiet')::boolean AS quiet FROM jsonb_array_elements(coalesce(answer -> 'quiet', '[]')) q JOIN _sluice.tab x ON x.table_id = (q ->> 'table_id')::bigint
@@ -184,13 +185,14 @@ BEGIN
 		RETURN jsonb_build_object('planned', 0);
 	END IF;
 	moved := _sluice.instances_store(x.source_id, coalesce(answer -> 'instances', '[]'));
+	-- Followed before changes are noted: a table's position never passes the start of its next instance.
+	PERFORM _sluice.instances_follow(x.source_id) WHERE moved;
 	PERFORM _sluice.pending_note(x, coalesce(answer -> 'newest', '[]'),
 		coalesce((answer ->> 'source_time')::timestamptz, clock_timestamp()));
 	PERFORM _sluice.probes_note(x, coalesce(answer -> 'failed', '[]'));
 	IF moved THEN
 		-- Only a low-water mark that moves can overtake a table, only a new instance can be followed.
 		PERFORM _sluice.instances_judge(x);
-		PERFORM _sluice.instances_follow(x.source_id);
 	END IF;
 	PERFORM _sluice.instances_switch(x.source_id, coalesce((answer ->> 'position')::_sluice.pos, x.position), x.poll_began_at);
 	PERFORM _sluice.fence_note(x.source_id, answer);

@@ -247,10 +247,12 @@ CREATE FUNCTION _sluice.epoch_store(arg jsonb) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	ids bigint[] := _sluice.batches_lock(arg, jsonb_build_array(arg));
+	ids bigint[];
 	t _sluice.tab;
 	b _sluice.batch;
 BEGIN
+	PERFORM _sluice.poll_wait(jsonb_build_array(arg));
+	ids := _sluice.batches_lock(arg, jsonb_build_array(arg));
 	SELECT * INTO b FROM _sluice.batch x WHERE x.batch_id = ids[1];
 	IF b.work <> 'epoch' OR (arg ->> 'epoch')::bigint <= b.epoch THEN
 		PERFORM _sluice.fail('22023', format('epoch %s was not asked for', arg ->> 'epoch'), 'The number must be above the table''s last one.');
@@ -259,10 +261,11 @@ BEGIN
 	UPDATE _sluice.tab x SET phase = 'loading', epoch = (arg ->> 'epoch')::bigint, incarnation = b.incarnation, epoch_at = clock_timestamp(),
 		position = coalesce(greatest(s.position, c.start_before), repeat('0', 20)), newest = NULL, pending_since = NULL, probed_since = clock_timestamp(), load_range = 0, load_exact = true, fail_count = 0
 	FROM _sluice.source_state s, _sluice.capture_instance c
-	WHERE x.table_id = b.table_id AND s.source_id = b.source_id AND c.source_id = b.source_id AND c.instance = x.instance
+	-- A cut of a log that is gone must not begin a stream of the one that stands there now.
+	WHERE x.table_id = b.table_id AND s.source_id = b.source_id AND s.state <> 'rewound' AND c.source_id = b.source_id AND c.instance = x.instance
 	RETURNING x.* INTO t;
 	IF NOT FOUND THEN
-		PERFORM _sluice.batch_abandon(ids);  -- the capture instance went meanwhile; discovery says what there is
+		PERFORM _sluice.batch_abandon(ids);  -- the capture instance or the log went meanwhile; planned again once it is known what there is
 		RETURN '{}';
 	END IF;
 	UPDATE _sluice.batch x SET epoch = t.epoch WHERE x.batch_id = b.batch_id;

@@ -81,7 +81,8 @@ BEGIN
 	PERFORM _sluice.seals_note(arg -> 'seals');
 	IF ids <> '{}' AND NOT EXISTS (SELECT FROM _sluice.batch b WHERE b.batch_id = ANY (ids) AND b.state <> 'sealed') THEN
 		c := _sluice.commit_draw(arg, ids);
-	ELSIF EXISTS (SELECT FROM _sluice.batch b WHERE b.batch_id = ANY (ids) AND b.work = 'load') THEN
+	ELSIF EXISTS (SELECT FROM _sluice.batch b WHERE b.batch_id = ANY (ids) AND b.work = 'load' AND b.keyless IS NULL) THEN
+		-- A scan without key does not give way: interrupted, it would begin anew.
 		yield := EXISTS (SELECT FROM _sluice.claimable x WHERE x.work = 'cdc');
 	END IF;
 	RETURN jsonb_build_object('commit', c.commit_no, 'control', coalesce(c.control, '[]'), 'control_key', c.control_key, 'yield', yield);
@@ -230,6 +231,12 @@ BEGIN
 	UPDATE _sluice.batch b SET fail_count = b.fail_count + 1, retry_at = CASE WHEN stop IS NULL OR b.table_id IS NULL THEN clock_timestamp() + _sluice.pause_after(b.fail_count) END,
 		commit_no = CASE WHEN stop IS NULL THEN b.commit_no END, state = CASE WHEN stop IS NOT NULL AND b.commit_no IS NOT NULL THEN 'sealing' ELSE b.state END
 	WHERE b.batch_id = ANY (ids);
+	-- The rows of sluice.control drawn for the commit must not speak of the batch that leaves it.
+	UPDATE _sluice.commit c SET control = r.rows, control_key = CASE WHEN r.rows <> '[]' THEN c.control_key END
+	FROM (SELECT o.source_id, o.target_id, o.commit_no, _sluice.control_rows(array_agg(o.batch_id)) AS rows FROM _sluice.batch o
+		WHERE o.commit_no = ANY (kept) GROUP BY 1, 2, 3) r
+	WHERE stop IS NOT NULL AND (c.source_id, c.target_id, c.commit_no) = (r.source_id, r.target_id, r.commit_no)
+		AND EXISTS (SELECT FROM _sluice.batch b WHERE b.batch_id = ANY (ids) AND (b.source_id, b.target_id) = (r.source_id, r.target_id));
 	DELETE FROM _sluice.commit c USING _sluice.batch b WHERE stop IS NOT NULL AND b.batch_id = ANY (ids) AND c.source_id = b.source_id AND c.target_id = b.target_id
 		AND c.commit_no = ANY (kept) AND NOT EXISTS (SELECT FROM _sluice.batch o WHERE o.source_id = c.source_id AND o.target_id = c.target_id AND o.commit_no = c.commit_no);
 	PERFORM _sluice.trouble_set(t.table_id, stop, arg ->> 'code', text_shown, CASE stop

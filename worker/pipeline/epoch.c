@@ -100,6 +100,7 @@ int epoch_run(const Work *work, Error *error)
 
     cJSON_ArrayForEach(batch, json_member(work->claim, "batches")) {
         if (epoch_one(work, batch, error) < 0) {
+            work_excuse(error);
             work_fail(work, work_tickets(batch, 1), error);
             status = -1;
             if (error->kind == ERROR_INTERRUPTED || control_lost(work->control))

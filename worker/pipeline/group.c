@@ -18,6 +18,7 @@
 typedef struct Group {
     const Work *work;
     int64_t commit;               /* kept from before a crash; 0 = none */
+    Landing *culprit;             /* the one landing that failed, where it was one: the others are tried again */
     int count;                    /* landings that are read and wait for the common seal */
     Landing *landings[GROUP_BATCHES_MAX];
 } Group;
@@ -28,13 +29,25 @@ static void landing_drop(Landing *landing)
     free(landing);
 }
 
-static cJSON *group_tickets(const Group *group)
+/* Nothing of the group is committed. What the target refuses is no table's fault; what failed for one table is not the others'. */
+static void group_fail(const Group *group, const Error *error)
 {
     cJSON *tickets = cJSON_CreateArray();
+    Error excused = *error;
 
-    for (int i = 0; i < group->count; i++)
-        cJSON_AddItemToArray(tickets, work_ticket(group->landings[i]->batch));
-    return tickets;
+    for (int i = 0; i < group->count; i++) {
+        if (group->landings[i] == group->culprit)
+            work_fail(group->work, work_tickets(group->culprit->batch, 1), error);
+        else
+            cJSON_AddItemToArray(tickets, work_ticket(group->landings[i]->batch));
+    }
+    if (group->culprit && excused.kind != ERROR_INTERRUPTED && excused.kind != ERROR_FENCED)
+        excused.kind = ERROR_TRANSIENT;
+    work_excuse(&excused);
+    if (tickets->child)
+        work_fail(group->work, tickets, &excused);
+    else
+        cJSON_Delete(tickets);
 }
 
 static int group_seal(Group *group, cJSON **sealed, Error *error)
@@ -77,13 +90,15 @@ static int group_complete(Group *group, bool *again, Error *error)
         return -1;
     CRASH_POINT("objects_after");
     for (int i = 0; i < count; i++) {
+        group->culprit = owners[i];
         if (landing_settle(owners[i], outcomes[i], &heads[i], error) < 0)
             return -1;
-        if (owners[i]->complete)
-            continue;
-        *again = true;
-        if (landing_run(owners[i], &yielded, error) < 0)
-            return -1;
+        if (!owners[i]->complete) {
+            *again = true;
+            if (landing_run(owners[i], &yielded, error) < 0)
+                return -1;
+        }
+        group->culprit = NULL;
     }
     return 0;
 }
@@ -109,7 +124,7 @@ static int group_flush(Group *group, Error *error)
         status = manifest_commit(group->work, group->landings, group->count, sealed, error);
     cJSON_Delete(sealed);
     if (status < 0)
-        work_fail(group->work, group_tickets(group), error);
+        group_fail(group, error);
     for (int i = 0; i < group->count; i++)
         landing_drop(group->landings[i]);
     group->count = 0;
@@ -173,6 +188,7 @@ int group_run(const Work *work, Error *error)
     group.commit = json_integer(batches->child, "commit", 0);
     if (group.commit) {
         if (manifest_resume(work, group.commit, &done, error) < 0) {
+            work_excuse(error);
             work_fail(work, work_tickets(batches->child, WORK_ALL), error);
             return -1;
         }
@@ -187,7 +203,7 @@ int group_run(const Work *work, Error *error)
 
             group_release(work, batch->next);
             if (error->kind == ERROR_INTERRUPTED || group.commit) {
-                work_fail(work, group_tickets(&group), error);
+                group_fail(&group, error);
                 while (group.count)
                     landing_drop(group.landings[--group.count]);
                 return -1;

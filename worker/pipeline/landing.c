@@ -67,7 +67,7 @@ static void landing_adopt(Landing *landing, const cJSON *seal, const char *key, 
 
 static int foreign_object(const Landing *landing, const char *key, const char *attempt, Error *error)
 {
-    return error_set(error, ERROR_PERMANENT,
+    return error_set_code(error, ERROR_PERMANENT, FOREIGN_OBJECT,
                      "another writer uses this prefix: give one of them a prefix of its own, then SELECT sluice.resync_table(...)",
                      "object %s of %s carries the attempt \"%s\", which this registry has not sealed", key, landing->table, attempt);
 }
@@ -90,7 +90,8 @@ static int landing_settle_seals(Landing *landing, Error *error)
         if (!first)
             return 0;
         snprintf(key, sizeof key, "%s", json_text(first, "key", ""));
-        if (sink_uploads_abort(landing->work->sink, key, error) < 0 || sink_head(landing->work->sink, key, &head, error) < 0)
+        if (work_target(sink_uploads_abort(landing->work->sink, key, error), error) < 0 ||
+            work_target(sink_head(landing->work->sink, key, &head, error), error) < 0)
             return -1;
         if (!head.exists)
             return 0;
@@ -142,7 +143,7 @@ static int output_write(void *context, const void *data, size_t length, Error *e
     LandingFile *file = context;
 
     file->bytes += length;
-    return sink_object_write(file->object, data, length, error);
+    return work_target(sink_object_write(file->object, data, length, error), error);
 }
 
 static int landing_file_open(Landing *landing, const ColumnBatch *rows, Error *error)
@@ -162,7 +163,7 @@ static int landing_file_open(Landing *landing, const ColumnBatch *rows, Error *e
         clock_day_hour(rows->commit_us[0] != INT64_MIN ? rows->commit_us[0] : clock_wall_us(), landing->day, landing->hour);
     file->rows = file->bytes = 0;
     if (landing_key(landing, landing->file_no, file->key, sizeof file->key, error) < 0 || work_attempt(file->attempt, error) < 0 ||
-        sink_object_begin(landing->work->sink, file->key, file->attempt, &file->object, error) < 0)
+        work_target(sink_object_begin(landing->work->sink, file->key, file->attempt, &file->object, error), error) < 0)
         return -1;
     hex_encode(rows->position[0], (size_t)rows->position_length, file->first);
     file->first[2 * rows->position_length] = '\0';
@@ -175,7 +176,7 @@ static int landing_file_prepare(Landing *landing, Error *error)
 {
     LandingFile *file = &landing->file;
 
-    if (format_finish(file->format, error) < 0 || sink_object_prepare(file->object, error) < 0)
+    if (format_finish(file->format, error) < 0 || work_target(sink_object_prepare(file->object, error), error) < 0)
         return -1;
     format_close(file->format);
     file->format = NULL;
@@ -223,7 +224,7 @@ int landing_settle(Landing *landing, SinkOutcome outcome, const SinkHead *head, 
     SinkHead found = *head;
     const cJSON *seal;
 
-    if (outcome == SINK_EXISTS && sink_head(landing->work->sink, file->key, &found, error) < 0)
+    if (outcome == SINK_EXISTS && work_target(sink_head(landing->work->sink, file->key, &found, error), error) < 0)
         return -1;
     seal = seal_of_attempt(landing, landing->file_no, outcome == SINK_CREATED ? file->attempt : found.attempt);
     if (!seal)
@@ -262,7 +263,7 @@ static int landing_file_land(Landing *landing, bool *yield, Error *error)
     *yield = landing->is_load && json_boolean(answer, "yield", false);
     cJSON_Delete(answer);
     CRASH_POINT("seal_after");
-    if (sink_objects_complete(work->sink, &landing->file.object, 1, &outcome, &head, error) < 0)
+    if (work_target(sink_objects_complete(work->sink, &landing->file.object, 1, &outcome, &head, error), error) < 0)
         return -1;
     CRASH_POINT("object_after");
     return landing_settle(landing, outcome, &head, error);

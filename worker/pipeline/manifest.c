@@ -97,6 +97,20 @@ static int manifest_get(const Work *work, const char *key, cJSON **ret, Error *e
     return status;
 }
 
+/* Batch numbers of two registries may be equal; epochs of one table, claimed in the bucket, never are. */
+static bool entry_is(const cJSON *entry, const cJSON *batch)
+{
+    static const char *const compared[] = {"batch_id", "table", "epoch", "from", "to", "job_id", "range"};
+
+    for (size_t i = 0; i < sizeof compared / sizeof *compared; i++) {
+        const cJSON *left = cJSON_GetObjectItemCaseSensitive(entry, compared[i]), *right = cJSON_GetObjectItemCaseSensitive(batch, compared[i]);
+
+        if ((left && !cJSON_IsNull(left)) != (right && !cJSON_IsNull(right)) || (left && !cJSON_IsNull(left) && !cJSON_Compare(left, right, true)))
+            return false;
+    }
+    return true;
+}
+
 /* The message of batch_commit from a manifest: our tickets, its figures. A batch it does not name means that another registry
  * writes here. */
 static int commit_message(const Work *work, const cJSON *manifest, int64_t commit, cJSON **ret, Error *error)
@@ -114,12 +128,12 @@ static int commit_message(const Work *work, const cJSON *manifest, int64_t commi
         cJSON *done = NULL;
 
         cJSON_ArrayForEach(batch, json_member(work->claim, "batches")) {
-            if (json_integer(batch, "batch_id", 0) == json_integer(entry, "batch_id", -1))
+            if (entry_is(entry, batch))
                 done = work_ticket(batch);
         }
         if (!done) {
             cJSON_Delete(message);
-            return error_set(error, ERROR_PERMANENT, "another registry writes below this prefix: give one of them a prefix of its own",
+            return error_set_code(error, ERROR_PERMANENT, FOREIGN_OBJECT, "another registry writes below this prefix: give one of them a prefix of its own",
                              "manifest %lld names batch %lld, which this worker does not hold", (long long)commit,
                              (long long)json_integer(entry, "batch_id", 0));
         }

@@ -16,6 +16,7 @@ typedef struct Poller {
     const ChildSpec *spec;
     Control *control;
     KeptSource source;
+    cJSON *failed; /* tables whose ranges could not be asked for, told with the next answer; NULL = none */
     char told[sizeof((Error *)0)->message]; /* the failure logged last: a source that stays down says so once, not at each try */
 } Poller;
 
@@ -74,26 +75,66 @@ static int poller_split(Poller *poller, const cJSON *begin, const cJSON *split, 
     return poller_tell(poller, "range_store", message, "to", bound ? bound : cJSON_CreateNull(), error);
 }
 
+/* One table that cannot be split is told with the next answer, and is not the others' trouble. */
+static void split_failed(Poller *poller, const cJSON *split, const Error *error)
+{
+    cJSON *item = cJSON_CreateObject();
+
+    log_error(LOG_WARNING, error);
+    cJSON_AddNumberToObject(item, "table_id", (double)json_integer(split, "table_id", 0));
+    cJSON_AddStringToObject(item, "kind", error_kind_name(error->kind));
+    cJSON_AddStringToObject(item, "code", error->code);
+    cJSON_AddStringToObject(item, "message", error->message);
+    cJSON_AddStringToObject(item, "hint", error->hint);
+    if (!poller->failed)
+        poller->failed = cJSON_CreateArray();
+    cJSON_AddItemToArray(poller->failed, item);
+}
+
+/* After the cut, which no table's load may hold up. */
+static int poller_splits(Poller *poller, const cJSON *begin, Error *error)
+{
+    const cJSON *split;
+
+    cJSON_ArrayForEach(split, json_member(json_member(begin, "ask"), "splits")) {
+        if (connect_source_keep(&poller->source, json_member(begin, "source"), poller->spec->beat, error) < 0)
+            return -1;
+        if (poller_split(poller, begin, split, error) == 0)
+            continue;
+        if (error->kind == ERROR_INTERRUPTED || error->kind == ERROR_FENCED || control_lost(poller->control))
+            return -1;
+        split_failed(poller, split, error);
+        connect_source_drop(&poller->source);
+    }
+    return 0;
+}
+
+/* Adds what split_failed noted to the tables that the probe could not ask. */
+static void answer_failed(Poller *poller, cJSON *answer)
+{
+    cJSON *failed = cJSON_GetObjectItemCaseSensitive(answer, "failed"), *item;
+
+    while (failed && poller->failed && (item = cJSON_DetachItemFromArray(poller->failed, 0)))
+        cJSON_AddItemToArray(failed, item);
+}
+
 static int poller_poll(Poller *poller, const cJSON *begin, Error *error)
 {
-    const cJSON *ask = json_member(begin, "ask"), *split;
+    const cJSON *ask = json_member(begin, "ask");
     cJSON *answer;
 
     if (connect_source_keep(&poller->source, json_member(begin, "source"), poller->spec->beat, error) < 0)
         return -1;
     if (json_boolean(begin, "discover", false) && poller_discover(poller, begin, error) < 0)
         return -1;
-    cJSON_ArrayForEach(split, json_member(ask, "splits")) {
-        if (poller_split(poller, begin, split, error) < 0)
-            return -1;
-    }
     if (source_poll(poller->source.source, ask, &answer, error) < 0)
         return -1;
+    answer_failed(poller, answer);
     CRASH_POINT("cut_before");
     if (poller_tell(poller, "cut_store", poller_message(poller, begin), "answer", answer, error) < 0)
         return -1;
     CRASH_POINT("cut_after");
-    return 0;
+    return poller_splits(poller, begin, error);
 }
 
 /* A source that fails is told so and tried again at the control plane's pace; the connection is made anew. */
@@ -154,6 +195,7 @@ int poller_main(const ChildSpec *spec, Error *error)
     while (status == 0 && ours)
         status = poller_turn(&poller, &ours, error);
     connect_source_drop(&poller.source);
+    cJSON_Delete(poller.failed);
     control_close(poller.control);
     return status == 0 || error->kind == ERROR_INTERRUPTED || error->kind == ERROR_FENCED ? 0 : -1;
 }

@@ -43,6 +43,7 @@ static int runner_do(Runner *runner, const cJSON *claim, Error *error)
     if (strcmp(kind, "check") == 0)
         return check_run(&work, error);
     if (runner_connect(runner, claim, reads, error) < 0) {
+        work_excuse(error);
         work_fail(&work, work_tickets(batches ? batches->child : NULL, WORK_ALL), error);
         return -1;
     }

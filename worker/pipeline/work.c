@@ -55,6 +55,19 @@ void work_fail(const Work *work, cJSON *tickets, const Error *error)
     cJSON_Delete(message);
 }
 
+void work_excuse(Error *error)
+{
+    if ((error->kind == ERROR_PERMANENT || error->kind == ERROR_GONE) && strcmp(error->code, FOREIGN_OBJECT) != 0)
+        error->kind = ERROR_TRANSIENT;
+}
+
+int work_target(int status, Error *error)
+{
+    if (status < 0)
+        work_excuse(error);
+    return status;
+}
+
 int work_attempt(char ret[33], Error *error)
 {
     uint8_t bits[16];

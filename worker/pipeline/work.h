@@ -27,9 +27,16 @@ cJSON *work_message(const Work *work);
 cJSON *work_ticket(const cJSON *batch);
 cJSON *work_tickets(const cJSON *first, int count);
 #define WORK_ALL INT_MAX
+/* Error code of an object below our prefix that nobody in this registry sealed. */
+#define FOREIGN_OBJECT "SL020"
 /* Tells the control plane that batches failed (batch_fail) or are given back (ERROR_INTERRUPTED: batch_release). A batch whose
  * lease is gone is left alone. Never fails: what cannot be told is found by the lease running out. */
 void work_fail(const Work *work, cJSON *tickets, const Error *error);
+/* A target or a login that refuses us is to be mended where it is; no table is at fault and none needs to be resumed: a permanent
+ * error becomes one that is tried again, unless another writer is at work there. */
+void work_excuse(Error *error);
+/* The same around a call: work_target(sink_...(..., error), error). */
+int work_target(int status, Error *error);
 /* Draws the 32 hex digits of an attempt. */
 int work_attempt(char ret[33], Error *error);
 

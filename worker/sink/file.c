@@ -296,13 +296,17 @@ static int file_uploads_abort(Sink *base, const char *key, Error *error)
     return result;
 }
 
+/* Whoever made the name may have died before it was on disk, and its temporary, the other name, is unlinked by us. */
 static int file_head(Sink *base, const char *key, SinkHead *ret, Error *error)
 {
     char path[PATH_MAX];
 
-    if (file_path((FileSink *)base, key, path, error) < 0)
+    if (file_path((FileSink *)base, key, path, error) < 0 || head_of(path, ret, error) < 0)
         return -1;
-    return head_of(path, ret, error);
+    if (!ret->exists)
+        return 0;
+    *strrchr(path, '/') = '\0';
+    return file_sync_folder(path[0] ? path : "/", error);
 }
 
 static int file_get(Sink *base, const char *key, Buffer *ret, Error *error)

@@ -179,9 +179,10 @@ static int position_row(const Statement *statement, int set, void *context, Erro
 
 int fences_run(SqlServer *server, const cJSON *ask, cJSON *answer, Error *error)
 {
-    /* tran_end_time is a server-local datetime, like the clock of the answer that asked for the fence. */
+    /* tran_end_time is a server-local datetime, like the clock of the answer that asked for the fence. Local time goes
+     * back an hour in autumn: what was captured when the clock was read is passed over, whatever its time. */
     static const char text[] = "SELECT TOP (1) start_lsn FROM cdc.lsn_time_mapping WHERE tran_end_time > "
-                               "CONVERT(datetime, @c, 126) ORDER BY start_lsn";
+                               "CONVERT(datetime, @c, 126) AND start_lsn > @a ORDER BY start_lsn";
     cJSON *fences = cJSON_AddArrayToObject(answer, "fences");
     const cJSON *fence;
 
@@ -189,12 +190,15 @@ int fences_run(SqlServer *server, const cJSON *ask, cJSON *answer, Error *error)
     {
         const char *clock = json_text(fence, "clock", NULL);
         Parameters parameters = {.count = 0};
+        uint8_t after[LSN_BYTES] = {0};
         char position[LSN_TEXT] = "";
         cJSON *item;
 
         if (!clock)
             continue;
+        (void)lsn_parse(json_text(fence, "after", NULL), after);
         parameter_text(&parameters, "@c", clock);
+        parameter_lsn(&parameters, "@a", after);
         if (statement_each(sqlserver_connection(server), text, &parameters, position_row, position, error) < 0)
             return error_prefix(error, "fence behind %.40s", clock);
         if (!position[0])
