@@ -178,9 +178,15 @@ class Stack:
         self.workers = []
 
     def forget(self):
-        """The source database goes: the simulator's capture job would follow it for ever."""
-        if self.created and self.simulator.process:
-            self.simulator.exec_sql(f"DROP DATABASE {self.name}")
+        """The source database goes: the simulator's capture job would follow it for ever. One that is in use may stay."""
+        tries = 5 if self.created and self.simulator.process else 0
+        while tries:
+            try:
+                self.simulator.exec_sql(f"DROP DATABASE {self.name}")
+                tries = 0
+            except Exception:  # noqa: BLE001 - pymssql's, and only tidiness is at stake
+                tries -= 1
+                time.sleep(0.2)
 
     def children(self):
         """[(pid, 'poller'|'runner')] of all workers."""
