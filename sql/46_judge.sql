@@ -71,16 +71,21 @@ BEGIN
 		JOIN _sluice.capture_instance c ON c.source_id = t.source_id AND c.instance = t.instance
 		JOIN _sluice.capture_instance n ON n.source_id = t.source_id AND n.source_object_id = t.source_object_id AND n.start > c.start
 		JOIN _sluice.schema_version v ON v.table_id = t.table_id AND v.version = t.version
-		WHERE t.source_id = $1 AND t.wanted <> 'dropped' AND t.phase = 'streaming' AND t.next_version IS NULL AND t.trouble IS NULL
+		WHERE t.source_id = $1 AND t.wanted <> 'dropped' AND t.phase <> 'registered' AND t.next_version IS NULL AND t.trouble IS NULL
 			AND n.columns IS NOT NULL AND coalesce(n.readable, true)
 			AND _sluice.columns_type(_sluice.columns_build(t, n)) <> _sluice.columns_type(v.columns)
 	LOOP
+		-- Rows already read from behind its start lack its columns: only reading the table again can give them.
+		IF (found.tab).phase = 'loading' OR (found.tab).position > (found.instance).start_before THEN
+			PERFORM _sluice.epoch_ask(found.tab, format('capture instance %s has other columns and began before what was read so far', (found.instance).instance));
+			CONTINUE;
+		END IF;
 		UPDATE _sluice.tab x SET next_version = _sluice.version_make(found.tab, found.instance, (found.instance).start_before), notice = NULL, notice_hint = NULL
 		WHERE x.table_id = (found.tab).table_id;
 	END LOOP;
 END
 $$;
-COMMENT ON FUNCTION _sluice.instances_follow(bigint) IS 'A newer capture instance with other columns becomes a table''s next schema version';
+COMMENT ON FUNCTION _sluice.instances_follow(bigint) IS 'A newer capture instance with other columns becomes a table''s next schema version, or a new epoch where rows behind its start were read without them';
 
 CREATE FUNCTION _sluice.instances_switch(source_id bigint, cut _sluice.pos, cut_began_at timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp

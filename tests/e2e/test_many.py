@@ -215,6 +215,28 @@ def test_added_column_comes_with_the_second_instance_and_nothing_is_lost(stack):
     stack.stop()
 
 
+def test_second_instance_that_appears_during_a_load_gives_every_value(stack):
+    table = small_tables(stack, 1)[0]
+    stack.register()
+    stack.add_table(table, load_range_rows=1)
+    stack.start()
+    stack.wait(lambda: (row := stack.status(table)) and row["rows_loaded"] and row, "some rows are loaded")
+    stack.sql("SELECT sluice.pause_table(%s)", stack.table_name(table))
+    assert stack.status(table)["state"] == "loading", "the load is open"
+    stack.tsql(f"ALTER TABLE {table} ADD extra int NULL")
+    stack.enable_cdc(table, capture_instance="dbo_t00_v2")
+    stack.tsql(f"UPDATE {table} SET extra = id")
+    stack.sql("SELECT sluice.resume_table(%s)", stack.table_name(table))
+    stack.wait(lambda: (row := stack.status(table)) and row["state"] == "streaming"
+               and stack.one("SELECT max(version) FROM sluice.schema_version") >= 2 and row, "streaming with the new column")
+    stack.tsql(f"UPDATE {table} SET extra = extra + 1 WHERE id = 5")
+    stack.wait_uploaded(table)
+    folded = stack.check({table: ["id"]}).fold(table, ["id"])
+    source = stack.simulator.query(f"SELECT id, extra FROM {table}", database=stack.name)
+    assert {key[0]: row.get("extra") for key, row in folded.items()} == dict(source)
+    stack.stop()
+
+
 def test_dropped_column_is_a_new_epoch(stack):
     table = small_tables(stack, 1)[0]
     register_all(stack, [table])
