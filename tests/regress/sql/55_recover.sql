@@ -76,3 +76,55 @@ RESET SESSION AUTHORIZATION;
 SELECT count(*) FROM _sluice.batch WHERE work = 'recover';
 \c postgres
 DROP DATABASE r_recover;
+-- A kept commit loses a member: what it would have said in sluice.control goes with it, the other's stays.
+CREATE DATABASE r_member TEMPLATE sluice_installed;
+\c r_member
+SELECT source FROM sluice.add_source('erp', 'sqlserver', host => 'h', database => 'ERP', "user" => 'sluice', password_env => 'P');
+SELECT target FROM sluice.add_target('lake', 'file', path => '/tmp/lake');
+SET SESSION AUTHORIZATION sluice_worker;
+SELECT _sluice.worker_start('{"host": "h", "pid": 1, "version": "0.1.0", "api": 1, "runners": 2}') ->> 'worker_id';
+RESET SESSION AUTHORIZATION;
+SELECT t.beat() ->> 'run' AS run;
+SELECT t.facts(1, VARIADIC (SELECT array_agg(t.tab(i, 't' || i, 10, 'id,v', 'id', jsonb_build_array(t.instance(i, 'dbo_t' || i, 16, 'id,v')))) FROM generate_series(1, 3) i));
+SELECT table_name FROM sluice.add_table('erp.dbo.t1') UNION ALL SELECT table_name FROM sluice.add_table('erp.dbo.t2');
+SELECT t.poll(1, 32);
+SELECT count(*) FROM t.run(33);
+SELECT t.fence(1, 40, 1, 2);
+CREATE TABLE t.v (name text PRIMARY KEY, v jsonb);
+INSERT INTO t.v VALUES ('claim', t.claim());
+SELECT r ->> 'commit' AS commit, c ->> 'kind' AS kind, c ->> 'table' AS "table" FROM t.v, _sluice.batch_seal(t.seals(v)) r, jsonb_array_elements(r -> 'control') c WHERE name = 'claim' ORDER BY 3;
+SELECT _sluice.child_gone('{"worker_id": 1, "pid": 10}');
+INSERT INTO t.v VALUES ('again', t.claim(64, 11));
+SELECT _sluice.batch_fail(jsonb_build_object('worker_id', 1, 'batches', jsonb_build_array(v #> '{batches,0}'), 'kind', 'lost', 'code', 'SL011', 'message', 'cleanup has passed', 'hint', NULL)) FROM t.v WHERE name = 'again';
+INSERT INTO t.v SELECT 'rest', t.seals(v) #- '{seals,0}' FROM t.v WHERE name = 'again';
+SELECT r ->> 'commit' AS commit, c ->> 'kind' AS kind, c ->> 'table' AS "table" FROM t.v, _sluice.batch_seal(v) r, jsonb_array_elements(r -> 'control') c WHERE name = 'rest' ORDER BY 3;
+SELECT _sluice.batch_commit(t.done(v, '3')) FROM t.v WHERE name = 'rest';
+SELECT table_name, state, epoch FROM sluice.table_status ORDER BY 1;
+SELECT count(*) FROM _sluice.commit;
+-- The only member leaves: nothing of the commit is kept, and its rows are drawn anew with the next number.
+SELECT table_name FROM sluice.add_table('erp.dbo.t3');
+SELECT t.poll(1, 48);
+SELECT count(*) FROM t.run(49);
+SELECT t.fence(1, 56, 3);
+UPDATE t.v SET v = t.claim() WHERE name = 'claim';
+SELECT _sluice.batch_seal(t.seals(v)) ->> 'commit' AS commit FROM t.v WHERE name = 'claim';
+SELECT _sluice.batch_fail(jsonb_build_object('worker_id', 1, 'batches', v -> 'batches', 'kind', 'permanent', 'code', 'SL020', 'message', 'somebody''s object', 'hint', NULL)) FROM t.v WHERE name = 'claim';
+SELECT count(*) FROM _sluice.commit;
+SELECT sluice.resume_table('erp.dbo.t3');
+SELECT * FROM t.run();
+-- An epoch is claimed while the source turns out to be another log: it must not stream from the cut of the old one.
+SELECT sluice.resync_table('erp.dbo.t2') IS NOT NULL AS asked;
+SELECT t.poll(1, 1000);
+UPDATE t.v SET v = t.claim() WHERE name = 'claim';
+SELECT t.show(v) FROM t.v WHERE name = 'claim';
+SELECT t.poll(1, 300);
+SELECT state, message FROM sluice.source_status;
+SELECT _sluice.epoch_store((v #> '{batches,0}') || jsonb_build_object('worker_id', 1, 'epoch', v #> '{batches,0,at_least}')) FROM t.v WHERE name = 'claim';
+SELECT phase, epoch FROM _sluice.tab WHERE table_name = 't2';
+SELECT count(*) FROM sluice.resync_source('erp');
+SELECT t.facts(1, VARIADIC (SELECT array_agg(t.tab(i, 't' || i, 10, 'id,v', 'id', jsonb_build_array(t.instance(i, 'dbo_t' || i, 16, 'id,v')))) FROM generate_series(1, 3) i));
+SELECT t.poll(1, 304);
+SELECT * FROM t.run(305);
+SELECT table_name, phase, epoch, ltrim(position, '0') AS position FROM _sluice.tab ORDER BY 1;
+\c postgres
+DROP DATABASE r_member;
