@@ -11,6 +11,7 @@
 #include "pipeline/connect.h"
 #include "pipeline/pipeline.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -179,11 +180,15 @@ static int run_main(Run *run)
             log_line(LOG_INFO, "worker has stopped");
             return EXIT_STOPPED;
         }
+        /* The supervisor says it once by the exit code; whoever runs us by hand reads it here. */
+        if (error.kind != ERROR_GONE || isatty(STDERR_FILENO))
+            log_error(LOG_ERROR, &error);
         if (error.kind == ERROR_GONE)
             return EXIT_ABSENT;
-        log_error(LOG_ERROR, &error);
         if (error.kind == ERROR_PERMANENT)
             return EXIT_REFUSED;
+        if (run->once)
+            return EXIT_FAILED;
         pause = clock_monotonic_ms() - began > RECONNECT_LAST_MS ? RECONNECT_FIRST_MS : pause * 2;
         clock_sleep_ms(pause < RECONNECT_LAST_MS ? pause : RECONNECT_LAST_MS);
         if (main_stopping)
@@ -262,7 +267,7 @@ static int usage(void)
           "       sluice-worker --version\n"
           "\n"
           "The connection to PostgreSQL is a libpq conninfo in the environment variable SLUICE_CONNINFO or the first line of FILE.\n"
-          "--once stops when every table is in step with its source. --check-config tries every source and target and exits\n"
+          "--once stops when every table is in step with its source, and fails where PostgreSQL cannot be had. --check-config tries every source and target and exits\n"
           "with 1 if a step fails. Exit codes of run: 0 stopped, 1 failed, 3 refused until somebody acts, 4 extension absent.\n",
           stderr);
     return EXIT_USAGE;
@@ -272,13 +277,19 @@ static int usage(void)
 static const char *conninfo_find(const char *path)
 {
     static char text[CONNINFO_MAX]; /* children inherit it through the environment */
+    const char *conninfo = getenv("SLUICE_CONNINFO");
     FILE *file;
 
-    if (!path)
-        return getenv("SLUICE_CONNINFO");
+    if (!path) {
+        if (!conninfo)
+            log_line(LOG_ERROR, "no connection to PostgreSQL is given HINT: set SLUICE_CONNINFO or --conninfo-file");
+        return conninfo;
+    }
     file = fopen(path, "re");
-    if (!file || !fgets(text, sizeof text, file))
+    if (!file || !fgets(text, sizeof text, file)) {
+        log_line(LOG_ERROR, "--conninfo-file %s cannot be read: %s HINT: its first line is a libpq conninfo", path, file ? "it is empty" : strerror(errno));
         text[0] = '\0';
+    }
     if (file)
         fclose(file);
     text[strcspn(text, "\r\n")] = '\0';
@@ -298,6 +309,7 @@ static void secrets_guard(void)
 int main(int count, char **arguments)
 {
     const char *command = NULL, *path = NULL, *conninfo;
+    bool child;
     Run run = {0};
 
     for (int i = 1; i < count; i++) {
@@ -314,18 +326,17 @@ int main(int count, char **arguments)
         return usage();
     if (strcmp(command, "--version") == 0)
         return printf("sluice-worker %s\n", SLUICE_VERSION) < 0;
+    child = (strcmp(command, "poller") == 0 && count == 4) || (strcmp(command, "runner") == 0 && count == 3);
+    if (!child && strcmp(command, "--check-config") != 0 && strcmp(command, "run") != 0)
+        return usage();
     secrets_guard();
     conninfo = conninfo_find(path);
-    if (!conninfo) {
-        fputs("ERROR\tno connection to PostgreSQL is given HINT: set SLUICE_CONNINFO or --conninfo-file\n", stderr);
+    if (!conninfo)
         return EXIT_REFUSED;
-    }
-    if ((strcmp(command, "poller") == 0 && count == 4) || (strcmp(command, "runner") == 0 && count == 3))
+    if (child)
         return child_main(conninfo, arguments + 1);
     if (strcmp(command, "--check-config") == 0)
         return check_config(conninfo);
-    if (strcmp(command, "run") != 0)
-        return usage();
     run.conninfo = conninfo;
     return run_main(&run);
 }

@@ -88,9 +88,11 @@ work_prepare() {
 
 prepare() {
     tests/harness/packages || fail "the packages could not be installed"
+    echo "building"
     $MAKE -s -j2 "$@" || fail "it does not build"
     python_prepare || fail "the Python packages could not be installed"
     # The S3 server is built once; without it only the tests that need it fail.
+    [ -e "$build/tools/versitygw" ] || echo "building a local S3 server, once (several minutes)"
     SLUICE_BUILD=$build "$python" tests/harness/s3server.py install > /dev/null || echo "versitygw could not be built" >&2
     work_prepare && python_choose || fail "no folder to work in"
 }

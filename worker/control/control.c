@@ -43,16 +43,18 @@ static void message_copy(char *ret, size_t size, const char *message)
             *p = ' ';
 }
 
-static int login_error(const char *conninfo, PGconn *connection, Error *error)
+static int login_error(PGconn *connection, Error *error)
 {
     char message[400], hint[500];
     const char *user = PQuser(connection), *database = PQdb(connection), *host = PQhost(connection);
     bool local = host && *host == '/';
 
-    (void)conninfo;
     message_copy(message, sizeof message, PQerrorMessage(connection));
+    if (strstr(message, "does not exist"))
+        return error_set(error, ERROR_PERMANENT, "the conninfo names another database or role; CREATE EXTENSION sluice makes sluice_worker",
+                         "login to PostgreSQL refused: %s", message);
     if (strstr(message, "pg_hba") || strstr(message, "authentication failed") || strstr(message, "Ident") ||
-        strstr(message, "does not exist") || strstr(message, "not permitted to log in")) {
+        strstr(message, "not permitted to log in")) {
         if (local)
             snprintf(hint, sizeof hint,
                      "let the role in: pg_hba.conf line `local %s %s peer map=sluice` with pg_ident.conf line `sluice <os user> %s`, "
@@ -100,7 +102,7 @@ static int control_connect(Control *control, const char *conninfo, const char *a
         state = PQconnectPoll(control->connection);
     }
     if (PQstatus(control->connection) != CONNECTION_OK)
-        return login_error(conninfo, control->connection, error);
+        return login_error(control->connection, error);
     return 0;
 }
 
@@ -121,6 +123,8 @@ static int result_error(Control *control, const char *function, PGresult *result
         kind = ERROR_PERMANENT;
     else if (strcmp(state, "3F000") == 0 || strcmp(state, "42883") == 0)
         kind = ERROR_GONE; /* no such schema or function: the extension is not there */
+    if (!hint && strcmp(state, "42501") == 0)
+        hint = "log in as sluice_worker, or as a role that is a member of it";
     return error_set_code(error, kind, state, hint, "_sluice.%s: %s", function, message);
 }
 
@@ -184,6 +188,17 @@ static int control_execute(Control *control, const char *sql, bool wanted, Error
     return 0;
 }
 
+/* A malformed conninfo is no network trouble that passes. The text is not repeated: it may hold a password. */
+static int conninfo_check(const char *conninfo, Error *error)
+{
+    PQconninfoOption *options = PQconninfoParse(conninfo, NULL);
+
+    if (!options)
+        return error_set(error, ERROR_PERMANENT, "write it as: host=... port=... dbname=... user=sluice_worker", "the conninfo is no libpq connection string");
+    PQconninfoFree(options);
+    return 0;
+}
+
 int control_open(const char *conninfo, const char *application, Beat beat, Control **ret, Error *error)
 {
     Control *control = calloc(1, sizeof *control);
@@ -191,7 +206,7 @@ int control_open(const char *conninfo, const char *application, Beat beat, Contr
     if (!control)
         return error_set(error, ERROR_TRANSIENT, NULL, "out of memory");
     control->beat = beat;
-    if (control_connect(control, conninfo, application, error) < 0 || control_execute(control, session_settings, false, error) < 0 ||
+    if (conninfo_check(conninfo, error) < 0 || control_connect(control, conninfo, application, error) < 0 || control_execute(control, session_settings, false, error) < 0 ||
         control_execute(control, presence, true, error) < 0 || control_execute(control, "LISTEN sluice", false, error) < 0) {
         control_close(control);
         return -1;

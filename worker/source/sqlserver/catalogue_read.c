@@ -232,6 +232,26 @@ static void column_text(Catalogue *catalogue, const Statement *statement, const 
     }
 }
 
+/* Without VIEW DEFINITION the text is NULL (sys.computed_columns, metadata visibility): the column is computed all the same,
+ * and no change table holds its values. */
+static void computed_row(Catalogue *catalogue, const Statement *statement)
+{
+    CatalogueTable *table = catalogue_table(catalogue, statement_integer(statement, 1));
+    int64_t column_id = statement_integer(statement, 2);
+    cJSON *column;
+
+    column_text(catalogue, statement, "computed");
+    if (!table || !statement_null(statement, 3))
+        return;
+    cJSON_ArrayForEach(column, table->columns)
+    {
+        if (json_integer(column, "ordinal", 0) != column_id)
+            continue;
+        cJSON_DeleteItemFromObjectCaseSensitive(column, "computed");
+        cJSON_AddStringToObject(column, "computed", "(definition not visible to this login)");
+    }
+}
+
 static int index_row(Catalogue *catalogue, const Statement *statement, Error *error)
 {
     CatalogueTable *table = catalogue_table(catalogue, statement_integer(statement, 1));
@@ -281,7 +301,7 @@ static int catalogue_row(const Statement *statement, int set, void *context, Err
     case SET_COLUMNS:
         return column_row(catalogue, statement, error);
     case SET_COMPUTED:
-        column_text(catalogue, statement, "computed");
+        computed_row(catalogue, statement);
         return 0;
     case SET_DEFAULTS:
         column_text(catalogue, statement, "default");

@@ -71,7 +71,7 @@ static LoginStep login_step(const Error *failure)
     return number == SYBEPWD ? STEP_LOGIN : STEP_TLS;
 }
 
-static void login_told(Check *check, const Error *failure)
+static void login_told(Check *check, const Error *failure, const char *tls)
 {
     static const char *const names[] = {[STEP_TLS] = "tls", [STEP_LOGIN] = "login", [STEP_DATABASE] = "database"};
     const char *objects[] = {
@@ -85,9 +85,9 @@ static void login_told(Check *check, const Error *failure)
         char found[1100];
 
         if (step < failed) {
-            check_step(check, names[step], objects[step], true, CHECK_INFO, NULL, NULL, NULL);
+            check_step(check, names[step], objects[step], true, CHECK_INFO, step == STEP_TLS ? tls : NULL, NULL, NULL);
         } else if (step == failed) {
-            snprintf(found, sizeof found, "%s%s%s", failure->message, failure->hint[0] ? ". " : "", failure->hint);
+            snprintf(found, sizeof found, "%s%s%s", failure->message, failure->hint[0] ? " HINT: " : "", failure->hint);
             check_step(check, names[step], objects[step], false, CHECK_ERROR, found, wanted[step], NULL);
         } else {
             check_skip(check, names[step], objects[step]);
@@ -113,6 +113,7 @@ static void skip_database(Check *check)
 static int check_server(Check *check, const cJSON *options, const char *password, Beat beat, Error *error)
 {
     Source *source = NULL;
+    char word[64];
     Error failure;
     int status;
 
@@ -122,11 +123,15 @@ static int check_server(Check *check, const cJSON *options, const char *password
             *error = failure;
             return -1;
         }
-        login_told(check, &failure);
+        login_told(check, &failure, NULL);
         skip_database(check);
         return 0;
     }
-    login_told(check, NULL);
+    sqlserver_encrypt_option((SqlServer *)source, word);
+    login_told(check, NULL,
+               strcmp(word, "TRUE") == 0    ? "encrypted"
+               : strcmp(word, "FALSE") == 0 ? "not encrypted"
+                                            : "agreed; VIEW SERVER STATE would tell whether it is encrypted");
     status = check_database(check, (SqlServer *)source, error);
     sqlserver_close(source);
     return status;

@@ -78,17 +78,24 @@ static int text_row(const Statement *statement, int set, void *context, Error *e
     return 0;
 }
 
-/* FreeTDS goes on in plain text with a server that answers "login only" to a demand for TLS. */
-static int downgrade_check(SqlServer *server, Error *error)
+void sqlserver_encrypt_option(SqlServer *server, char word[64])
 {
     static const char text[] = "SELECT CONVERT(nvarchar(40), encrypt_option) AS encrypt_option FROM "
                                "sys.dm_exec_connections WHERE session_id = @@SPID";
-    char word[64] = "";
     Error ignored;
 
-    /* Where VIEW SERVER STATE is not granted the CA file has to do. */
+    word[0] = '\0';
     if (statement_each(&server->connection, text, NULL, text_row, word, &ignored) < 0)
-        return 0;
+        word[0] = '\0';
+}
+
+/* FreeTDS goes on in plain text with a server that answers "login only" to a demand for TLS. */
+static int downgrade_check(SqlServer *server, Error *error)
+{
+    char word[64];
+
+    /* Where VIEW SERVER STATE is not granted the CA file has to do. */
+    sqlserver_encrypt_option(server, word);
     if (strcmp(word, "FALSE") == 0)
         return error_set(error, ERROR_PERMANENT,
                          "Install a certificate at the server and let it force encryption, or set encryption 'request' "

@@ -37,6 +37,8 @@ int text_change_table(Buffer *text, const char *instance, Error *error);
 
 int sqlserver_open(const cJSON *options, const char *password, SourceBeat beat, Source **ret, Error *error);
 void sqlserver_close(Source *source);
+/* encrypt_option of our connection (sys.dm_exec_connections): "TRUE", "FALSE", or "" where VIEW SERVER STATE is not granted. */
+void sqlserver_encrypt_option(SqlServer *server, char word[64]);
 int sqlserver_poll(Source *source, const cJSON *ask, cJSON **answer, Error *error);
 int sqlserver_discover(Source *source, cJSON **answer, Error *error);
 int sqlserver_split(Source *source, const cJSON *ask, cJSON **ret, Error *error);
