@@ -70,7 +70,7 @@ def add_later(stack, table, **options):
 
 # ---- a second capture instance ----------------------------------------------------
 def second_instance(stack, table):
-    """A column comes with a capture instance of its own; returns where that begins."""
+    """A column comes, with a capture instance that has it; the first one, without, stays."""
     name = table.replace(".", "_")
     stack.tsql(f"ALTER TABLE {table} ADD extra int NULL")
     stack.enable_cdc(table, capture_instance=f"{name}_2")
@@ -84,7 +84,11 @@ def forget_changes(stack, change_table, column, value):
 
 
 def moved(stack, table):
-    stack.wait(lambda: stack.one("SELECT instance LIKE '%%\\_2' FROM _sluice.tab WHERE name = %s", stack.table_name(table)), f"{table} is read from its second instance")
+    """It is read from the second instance now, and was not begun anew for it."""
+    name = table.replace(".", "_")
+    stack.wait(lambda: stack.one("SELECT instance = %s FROM _sluice.tab WHERE name = %s", f"{name}_2", stack.table_name(table)),
+               f"{table} is read from its second instance")
+    assert stack.status(table)["epoch"] == 1
 
 
 def test_second_instance_behind_an_unread_change_is_read_from_its_start(stack):
