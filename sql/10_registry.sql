@@ -75,9 +75,10 @@ COMMENT ON TABLE _sluice.target IS 'Where objects land';
 CREATE TABLE _sluice.target_state (
 	target_id      bigint PRIMARY KEY REFERENCES _sluice.target ON DELETE CASCADE,
 	check_asked_at timestamptz,
-	checked_at     timestamptz
+	checked_at     timestamptz,
+	overwrites     boolean NOT NULL DEFAULT false
 );
-COMMENT ON TABLE _sluice.target_state IS 'When a target was asked to be checked, and when it was';
+COMMENT ON TABLE _sluice.target_state IS 'When a target was asked to be checked, when it was, and whether it lets an object be overwritten';
 
 CREATE TABLE _sluice.pair (
 	source_id   bigint NOT NULL REFERENCES _sluice.source ON DELETE CASCADE,

@@ -255,6 +255,32 @@ END
 $$;
 COMMENT ON FUNCTION _sluice.source_fail(jsonb) IS 'Poller: the source could not be asked; tried again after a growing pause';
 
+CREATE FUNCTION _sluice.target_judge(target_id bigint) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	g _sluice.target;
+	seen boolean;
+BEGIN
+	-- A step that was skipped proves nothing: then the last judgement stays.
+	SELECT bool_or(NOT (c.step ->> 'ok')::boolean) INTO seen FROM _sluice.check_step c
+	WHERE c.target_id = $1 AND c.step ->> 'check' IN ('conditional put', 'conditional complete') AND NOT coalesce((c.step ->> 'skipped')::boolean, false);
+	SELECT * INTO g FROM _sluice.target x WHERE x.target_id = $1 AND x.wanted <> 'dropped';
+	UPDATE _sluice.target_state x SET overwrites = seen WHERE x.target_id = $1 AND x.overwrites <> seen;
+	IF FOUND AND g.target_id IS NOT NULL THEN
+		PERFORM _sluice.event_add(CASE WHEN seen THEN 'error' ELSE 'info' END, 'target', NULL, $1, NULL,
+			format(CASE WHEN seen THEN 'target %s does not refuse to overwrite objects' ELSE 'target %s refuses to overwrite objects again' END, g.name));
+		PERFORM _sluice.wake();
+	END IF;
+	IF EXISTS (SELECT FROM _sluice.target_refused r WHERE r.target_id = $1) AND g.target_id IS NOT NULL THEN
+		-- The step may have failed for a reason that passes: it is looked at again until it holds.
+		INSERT INTO _sluice.batch (work, target_id, oldest_at, retry_at)
+		VALUES ('check', $1, clock_timestamp(), clock_timestamp() + _sluice.seconds('retry_cap_seconds')) ON CONFLICT DO NOTHING;
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION _sluice.target_judge(bigint) IS 'What the last check tells of conditional writes is kept; a target without them is checked again later';
+
 CREATE FUNCTION _sluice.check_store(arg jsonb) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -269,6 +295,7 @@ BEGIN
 	UPDATE _sluice.source_state x SET checked_at = clock_timestamp() WHERE x.source_id = source;
 	UPDATE _sluice.target_state x SET checked_at = clock_timestamp() WHERE x.target_id = target;
 	DELETE FROM _sluice.batch b WHERE b.work = 'check' AND b.target_id = target AND b.lease_worker = w.worker_id;
+	PERFORM _sluice.target_judge(target) WHERE target IS NOT NULL;
 	UPDATE _sluice.job j SET state = 'done', ended_at = clock_timestamp()
 	WHERE j.kind = 'refresh' AND j.ended_at IS NULL AND (j.target_id = target OR (j.source_id = source
 		AND EXISTS (SELECT FROM _sluice.source_state x WHERE x.source_id = source AND x.discovered_at >= j.asked_at)));

@@ -1,5 +1,12 @@
 -- A runner takes work. Contract: worker/control/README.md. Claims queue up on _sluice.turn, so what they count is exact.
 
+CREATE VIEW _sluice.target_refused AS
+	SELECT g.target_id, format('target %s does not refuse to overwrite objects: nothing is written there', g.name) AS message,
+		format('SELECT * FROM sluice.check_target(%L); tells what failed. Use a store with conditional writes or, with one worker only, SELECT * FROM sluice.alter_target(%1$L, ''{"unfenced": true}'');', g.name) AS hint
+	FROM _sluice.target g JOIN _sluice.target_state x USING (target_id)
+	WHERE x.overwrites AND NOT coalesce((g.options ->> 'unfenced')::boolean, false);
+COMMENT ON VIEW _sluice.target_refused IS 'Targets that failed the conditional steps of their check and are not accepted as unfenced: they get no work but checks';
+
 CREATE VIEW _sluice.claimable AS
 	SELECT b.batch_id, b.work, b.source_id, b.target_id, b.table_id, b.commit_no, b.oldest_at, b.keyless,
 		CASE WHEN b.work IN ('check', 'recover') THEN 0 WHEN b.commit_no IS NOT NULL THEN 1 WHEN b.work = 'epoch' THEN 2 ELSE 3 END AS rank
@@ -11,6 +18,7 @@ CREATE VIEW _sluice.claimable AS
 		-- What is sealed is finished even for a paused table; a commit number that was drawn even for one in trouble.
 		AND (b.commit_no IS NOT NULL OR b.table_id IS NULL OR (t.trouble IS NULL AND (t.wanted = 'run' OR b.state <> 'planned')))
 		AND (b.work IN ('check', 'recover') OR NOT p.recover)
+		AND (b.work = 'check' OR NOT EXISTS (SELECT FROM _sluice.target_refused r WHERE r.target_id = b.target_id))
 		-- One commit is one piece of work: while one of its batches is held or waits, so do the others.
 		AND (b.commit_no IS NULL OR NOT EXISTS (SELECT FROM _sluice.batch o WHERE o.source_id = b.source_id AND o.target_id = b.target_id AND o.commit_no = b.commit_no
 			AND (o.lease_until >= clock_timestamp() OR o.retry_at > clock_timestamp())))

@@ -125,6 +125,7 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp
 AS $$
 	UPDATE _sluice.target_state x SET check_asked_at = clock_timestamp() WHERE x.target_id = $1;
 	INSERT INTO _sluice.batch (work, target_id, oldest_at) VALUES ('check', $1, clock_timestamp()) ON CONFLICT DO NOTHING;
+	UPDATE _sluice.batch b SET retry_at = NULL WHERE b.work = 'check' AND b.target_id = $1 AND b.retry_at IS NOT NULL;
 	SELECT _sluice.wake()
 $$;
 COMMENT ON FUNCTION _sluice.target_ask(bigint) IS 'Asks the worker to check a target';

@@ -27,7 +27,7 @@ CREATE VIEW sluice.table_status WITH (security_barrier) AS
 		CASE WHEN t.trouble IS NOT NULL THEN t.trouble
 			WHEN t.wanted <> 'run' THEN 'ok'
 			WHEN w.missing OR NOT w.here THEN 'unknown'
-			WHEN x.state = 'error' OR t.fail_count >= 3 OR (t.phase = 'registered' AND t.notice IS NOT NULL AND x.discovered_at IS NOT NULL) THEN 'stuck'
+			WHEN x.state = 'error' OR t.fail_count >= 3 OR f.message IS NOT NULL OR (t.phase = 'registered' AND t.notice IS NOT NULL AND x.discovered_at IS NOT NULL) THEN 'stuck'
 			WHEN l.behind_s > coalesce((x.jobs ->> 'retention_minutes')::double precision, 4320) * 30 THEN 'at_risk'
 			WHEN l.behind_s > w.late_s + coalesce((t.options ->> 'max_file_age')::double precision, w.age_s) THEN 'late'
 			ELSE 'ok' END AS health,
@@ -36,9 +36,11 @@ CREATE VIEW sluice.table_status WITH (security_barrier) AS
 		t.pending_since, l.behind_s, t.rows_loaded, t.rows_changed, t.files, t.bytes, t.committed_at,
 		t.load_range::bigint AS load_ranges_planned,
 		(SELECT count(*) FROM _sluice.batch b WHERE b.table_id = t.table_id AND b.work = 'load') AS load_ranges_open,
-		t.job_id AS job, t.code, coalesce(t.message, t.notice) AS message, CASE WHEN t.message IS NOT NULL THEN t.hint ELSE t.notice_hint END AS hint,
+		t.job_id AS job, t.code, CASE WHEN t.trouble IS NOT NULL THEN t.message ELSE coalesce(f.message, t.message, t.notice) END AS message,
+		CASE WHEN t.trouble IS NOT NULL OR (f.message IS NULL AND t.message IS NOT NULL) THEN t.hint ELSE coalesce(f.hint, t.notice_hint) END AS hint,
 		t.options, t.added_at, t.added_by, t.table_id
 	FROM _sluice.tab t JOIN _sluice.source s USING (source_id) JOIN _sluice.target g USING (target_id) LEFT JOIN _sluice.source_state x USING (source_id)
+	LEFT JOIN _sluice.target_refused f ON f.target_id = t.target_id
 	CROSS JOIN (SELECT _sluice.worker_missing() AS missing, _sluice.here_shown() AS here, _sluice.late_seconds() AS late_s,
 		_sluice.option_default('table', 'max_file_age')::double precision AS age_s OFFSET 0) w
 	CROSS JOIN LATERAL (SELECT extract(epoch FROM greatest(x.source_time + (clock_timestamp() - x.polled_at), x.source_time) - t.pending_since)::double precision AS behind_s) l

@@ -42,6 +42,11 @@ DECLARE
 BEGIN
 	RETURN QUERY SELECT a.* FROM _sluice.target_state y, _sluice.age_row('checked', t.name, y.checked_at) a WHERE y.target_id = t.target_id;
 	RETURN QUERY SELECT * FROM _sluice.steps(NULL, t.target_id);
+	RETURN QUERY SELECT 'refused', t.name, false, 'error', r.message, 'a store that refuses to overwrite, or unfenced with one worker only',
+		format('SELECT * FROM sluice.alter_target(%L, ''{"unfenced": true}'');', t.name) FROM _sluice.target_refused r WHERE r.target_id = t.target_id;
+	RETURN QUERY SELECT 'unfenced', t.name, false, 'warning', 'accepted without conditional writes: a worker that has lost its lease can overwrite what another wrote',
+		'one worker only, or a store that refuses to overwrite', format('SELECT * FROM sluice.alter_target(%L, ''{"unfenced": null}'');', t.name)
+	WHERE (t.options ->> 'unfenced')::boolean;
 END
 $$;
 COMMENT ON FUNCTION sluice.check_target(text) IS 'Can the worker write to the target, and does the target refuse to overwrite? As old as its first row says';

@@ -1,0 +1,53 @@
+-- What is refused, and that the refusal ends by itself: targets that overwrite, columns nobody has, questions that cannot be answered.
+CREATE DATABASE r_refuse TEMPLATE sluice_installed;
+\c r_refuse
+SELECT source FROM sluice.add_source('erp', 'sqlserver', host => 'h', database => 'ERP', "user" => 'sluice', password_env => 'P');
+SELECT target FROM sluice.add_target('lake', 's3', bucket => 'b-b');
+SET SESSION AUTHORIZATION sluice_worker;
+SELECT _sluice.worker_start('{"host": "h", "pid": 1, "version": "0.1.0", "api": 1, "runners": 2}') ->> 'worker_id';
+RESET SESSION AUTHORIZATION;
+SELECT t.beat() ->> 'run' AS run;
+-- The claimed check ends with the two conditional steps as given: ok, bad or skipped.
+CREATE FUNCTION t.check(put text, complete text) RETURNS text LANGUAGE plpgsql SECURITY DEFINER AS $$
+DECLARE c jsonb := t.claim();
+BEGIN
+	PERFORM _sluice.check_store(jsonb_build_object('worker_id', 1, 'target_id', c #> '{target,id}', 'batches', c -> 'batches', 'steps', (
+		SELECT jsonb_agg(jsonb_build_object('check', s.name, 'object', 'o', 'ok', s.how = 'ok', 'found', s.how, 'skipped', s.how = 'skipped'))
+		FROM (VALUES ('put', CASE WHEN put = 'skipped' THEN 'bad' ELSE 'ok' END), ('conditional put', put), ('conditional complete', complete)) s(name, how))));
+	RETURN c ->> 'work';
+END $$;
+CREATE VIEW t.seen AS SELECT state, health, message, hint FROM sluice.table_status;
+GRANT SELECT ON t.seen TO PUBLIC;
+SELECT t.facts(1, t.tab(1, 't1', 10, 'id,v,blob', 'id', jsonb_build_array(t.instance(1, 'dbo_t1', 16, 'id,v,blob'))));
+SELECT table_name FROM sluice.add_table('erp.dbo.t1', options => '{"max_file_age": 0}');
+SELECT t.poll(1, 32);
+-- A store that ignores the condition gets nothing, not even recovery; it is checked again later.
+SELECT t.check('bad', 'ok');
+SELECT t.claim() IS NULL AS nothing;
+SELECT * FROM t.seen;
+SELECT "check", ok, severity, found, fix_sql FROM sluice.check_target('lake') WHERE "check" <> 'age';
+SELECT work, retry_at > now() AS later FROM _sluice.batch WHERE work = 'check';
+-- A check that came to nothing proves nothing.
+CALL sluice.refresh('lake', 0);
+SELECT t.check('skipped', 'skipped');
+SELECT t.claim() IS NULL AS nothing;
+-- Accepted as it is, it goes on by itself, with a warning.
+SELECT target FROM sluice.alter_target('lake', '{"unfenced": true}');
+SELECT * FROM t.run(33);
+SELECT t.poll(1, 34);
+SELECT * FROM t.run(34);
+SELECT "check", ok, severity, found, fix_sql FROM sluice.check_target('lake') WHERE "check" = 'unfenced';
+SELECT state, health FROM t.seen;
+-- Taken back, what streams stops again, until a check finds the condition kept.
+SELECT target FROM sluice.alter_target('lake', '{"unfenced": null}');
+SELECT t.fence(1, 40, 1);
+SELECT t.check('ok', 'bad');
+SELECT t.claim() IS NULL AS nothing;
+SELECT health, message FROM t.seen;
+CALL sluice.refresh('lake', 0);
+SELECT t.check('ok', 'ok');
+SELECT * FROM t.run();
+SELECT health, message FROM t.seen;
+SELECT severity, message FROM sluice.event WHERE kind = 'target' AND message LIKE '%overwrite%' ORDER BY event_id;
+\c postgres
+DROP DATABASE r_refuse;
