@@ -39,6 +39,21 @@ AS $$
 $$;
 COMMENT ON FUNCTION _sluice.columns_build(_sluice.tab, _sluice.capture_instance) IS 'The columns that a table lands from a capture instance, computed and excluded ones left out';
 
+CREATE FUNCTION _sluice.column_unknown(source_id bigint, object_id bigint, options jsonb, OUT message text, OUT hint text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT format('option %s names the column %s, which %s.%s does not have', o.option, left(o.name, 128), s.schema_name, s.table_name),
+		format('Did you mean %s? Names are compared exactly.', (SELECT c.name FROM _sluice.source_column c WHERE c.source_id = $1 AND c.object_id = $2
+			ORDER BY _sluice.distance(left(lower(c.name), 60), left(lower(o.name), 60)), c.ordinal LIMIT 1))
+	FROM _sluice.source_table s
+	CROSS JOIN (SELECT v.option, e.name, e.n FROM (VALUES ('key'), ('exclude')) v(option)
+		CROSS JOIN LATERAL jsonb_array_elements_text(coalesce(nullif($3 -> v.option, 'null'), '[]')) WITH ORDINALITY e(name, n)) o
+	WHERE s.source_id = $1 AND s.object_id = $2 AND EXISTS (SELECT FROM _sluice.source_column c WHERE c.source_id = $1 AND c.object_id = $2)
+		AND NOT EXISTS (SELECT FROM _sluice.source_column c WHERE c.source_id = $1 AND c.object_id = $2 AND c.name = o.name)
+	ORDER BY o.option DESC, o.n LIMIT 1
+$$;
+COMMENT ON FUNCTION _sluice.column_unknown(bigint, bigint, jsonb) IS 'The first column that key or exclude name and the table lacks, with the nearest there is; NULL where all are there';
+
 CREATE FUNCTION _sluice.columns_refused(t _sluice.tab, c _sluice.capture_instance) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$

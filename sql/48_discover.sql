@@ -45,6 +45,7 @@ DECLARE
 	c _sluice.capture_instance;
 	source text := (SELECT x.name FROM _sluice.source x WHERE x.source_id = t.source_id);
 	refused text;
+	unknown record;
 BEGIN
 	SELECT * INTO s FROM _sluice.source_table x WHERE x.source_id = t.source_id AND x.schema_name = t.schema_name AND x.table_name = t.table_name;
 	IF NOT FOUND THEN
@@ -59,6 +60,12 @@ BEGIN
 		RETURN;
 	END IF;
 	UPDATE _sluice.tab x SET source_object_id = s.object_id WHERE x.table_id = t.table_id AND x.source_object_id IS DISTINCT FROM s.object_id;
+	SELECT * INTO unknown FROM _sluice.column_unknown(t.source_id, s.object_id, t.options);
+	IF unknown.message IS NOT NULL THEN
+		PERFORM _sluice.trouble_set(t.table_id, 'error', '42703', unknown.message,
+			format('%s SELECT sluice.alter_table(%L, options => ...); then SELECT sluice.resume_table(%2$L);', unknown.hint, t.name));
+		RETURN;
+	END IF;
 	refused := _sluice.columns_refused(t, c);
 	IF refused IS NOT NULL THEN
 		PERFORM _sluice.trouble_set(t.table_id, 'error', '0A000', format('columns of %s cannot be captured exactly: %s', t.name, refused),

@@ -212,10 +212,12 @@ BEGIN
 	IF EXISTS (SELECT FROM _sluice.source_state x WHERE x.source_id = t.source_id AND x.discovered_at IS NOT NULL) THEN
 		PERFORM _sluice.table_resolve(t);
 	END IF;
-	IF EXISTS (SELECT FROM _sluice.tab x WHERE x.table_id = $1 AND x.trouble = 'error' AND x.code = '0A000') THEN
+	SELECT * INTO t FROM _sluice.tab x WHERE x.table_id = $1;
+	IF t.trouble = 'error' AND t.code IN ('0A000', '42703') THEN
 		-- Said at once, while somebody listens.
-		SELECT * INTO t FROM _sluice.tab x WHERE x.table_id = $1;
-		PERFORM _sluice.fail('0A000', t.message, format('Leave them out: options => ''{"exclude": ["..."]}''.'));
+		PERFORM _sluice.fail(t.code, t.message, CASE t.code WHEN '0A000' THEN 'Leave them out: options => ''{"exclude": ["..."]}''.'
+			ELSE (SELECT u.hint FROM _sluice.source_table s, _sluice.column_unknown(s.source_id, s.object_id, t.options) u
+				WHERE s.source_id = t.source_id AND s.schema_name = t.schema_name AND s.table_name = t.table_name) END);
 	END IF;
 	PERFORM _sluice.recover_plan() WHERE EXISTS (SELECT FROM _sluice.worker w WHERE w.stopped_at IS NULL);
 	UPDATE _sluice.source_state x SET next_poll_at = NULL WHERE x.source_id = t.source_id;

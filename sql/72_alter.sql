@@ -96,7 +96,12 @@ DECLARE
 	t _sluice.tab := _sluice.table_find($1);
 	given jsonb := _sluice.options_merge('table', t.options, $2);
 	shape boolean := (given -> 'exclude', given -> 'key') IS DISTINCT FROM (t.options -> 'exclude', t.options -> 'key');
+	unknown record;
 BEGIN
+	-- Only what is given now: a column that was excluded may have been dropped at the source since.
+	SELECT u.* INTO unknown FROM _sluice.source_table s, _sluice.column_unknown(s.source_id, s.object_id, $2) u
+	WHERE s.source_id = t.source_id AND s.schema_name = t.schema_name AND s.table_name = t.table_name;
+	PERFORM _sluice.fail('42703', unknown.message, unknown.hint) WHERE unknown.message IS NOT NULL;
 	UPDATE _sluice.tab x SET options = given WHERE x.table_id = t.table_id;
 	PERFORM _sluice.event_add('info', 'table', t.source_id, t.target_id, t.table_id, format('table %s altered by %s', t.name, _sluice.caller()));
 	PERFORM _sluice.wake();

@@ -175,7 +175,7 @@ BEGIN
 			BEGIN
 				PERFORM sluice.add_table(found.name, $3, $4);
 				action := 'add'; reason := NULL;
-			EXCEPTION WHEN feature_not_supported THEN
+			EXCEPTION WHEN feature_not_supported OR undefined_column THEN
 				action := 'skip'; reason := sqlerrm;
 			END;
 		END IF;

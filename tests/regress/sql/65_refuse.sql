@@ -49,5 +49,21 @@ SELECT t.check('ok', 'ok');
 SELECT * FROM t.run();
 SELECT health, message FROM t.seen;
 SELECT severity, message FROM sluice.event WHERE kind = 'target' AND message LIKE '%overwrite%' ORDER BY event_id;
+-- Columns that the table lacks: refused at once where its columns are known, else when they are.
+SELECT t.facts(1, t.tab(1, 't1', 10, 'id,v,blob', 'id', jsonb_build_array(t.instance(1, 'dbo_t1', 16, 'id,v,blob'))), t.tab(2, 't2', 10, 'Id,total', 'Id', jsonb_build_array(t.instance(2, 'dbo_t2', 16, 'Id,total'))));
+SELECT t.err($$SELECT sluice.add_table('erp.dbo.t2', options => '{"exclude": ["totel"]}')$$);
+SELECT t.err($$SELECT sluice.add_table('erp.dbo.t2', options => '{"key": ["id"]}')$$);
+SELECT * FROM sluice.add_tables('erp', 'dbo.t2', options => '{"exclude": ["blob"]}');
+SELECT t.err($$SELECT sluice.alter_table('erp.dbo.t1', '{"exclude": ["blo"]}')$$), t.err($$SELECT sluice.alter_table('erp.dbo.t1', '{"key": ["id", "w"]}')$$);
+SELECT options FROM sluice.table_status;
+SELECT source FROM sluice.add_source('crm', 'sqlserver', host => 'h', database => 'CRM', "user" => 'sluice', password_env => 'P');
+SELECT state FROM sluice.add_table('crm.dbo.late', options => '{"key": ["idd"]}');
+SELECT t.beat() -> 'pollers' AS pollers;
+SELECT t.facts(2, t.tab(7, 'late', 10, 'id,v', 'id', jsonb_build_array(t.instance(7, 'dbo_late', 16, 'id,v'))));
+SELECT state, code, message, hint FROM sluice.table_status WHERE source = 'crm';
+SELECT hint FROM sluice.alter_table('crm.dbo.late', '{"key": ["id"]}');
+SELECT sluice.resume_table('crm.dbo.late');
+SELECT t.facts(2, t.tab(7, 'late', 10, 'id,v', 'id', jsonb_build_array(t.instance(7, 'dbo_late', 16, 'id,v'))));
+SELECT state, code, message, hint FROM sluice.table_status WHERE source = 'crm';
 \c postgres
 DROP DATABASE r_refuse;
