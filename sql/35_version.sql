@@ -117,3 +117,10 @@ AS $$
 	SELECT coalesce(jsonb_object_agg(c ->> 'source_name', jsonb_build_array(c -> 'type', c -> 'precision', c -> 'scale')), '{}') FROM jsonb_array_elements($1) c
 $$;
 COMMENT ON FUNCTION _sluice.columns_type(jsonb) IS 'Column names with their types, to compare two versions';
+
+CREATE FUNCTION _sluice.columns_type(columns jsonb, t _sluice.tab) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT _sluice.columns_type($1) - ARRAY(SELECT jsonb_array_elements_text(coalesce(nullif($2.options -> 'exclude', 'null'), '[]')))
+$$;
+COMMENT ON FUNCTION _sluice.columns_type(jsonb, _sluice.tab) IS 'The same without the columns that the table excludes now: a column excluded since a version was made is no change at the source';

@@ -73,7 +73,7 @@ BEGIN
 		JOIN _sluice.schema_version v ON v.table_id = t.table_id AND v.version = t.version
 		WHERE t.source_id = $1 AND t.wanted <> 'dropped' AND t.phase <> 'registered' AND t.next_version IS NULL AND t.trouble IS NULL
 			AND n.columns IS NOT NULL AND coalesce(n.readable, true)
-			AND _sluice.columns_type(_sluice.columns_build(t, n)) <> _sluice.columns_type(v.columns)
+			AND _sluice.columns_type(_sluice.columns_build(t, n)) <> _sluice.columns_type(v.columns, t)
 	LOOP
 		-- Rows already read from behind its start lack its columns: only reading the table again can give them.
 		IF (found.tab).phase = 'loading' OR (found.tab).position > (found.instance).start_before THEN

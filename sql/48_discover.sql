@@ -81,7 +81,7 @@ CREATE FUNCTION _sluice.table_drift(t _sluice.tab) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	had jsonb := (SELECT _sluice.columns_type(v.columns) FROM _sluice.schema_version v WHERE v.table_id = t.table_id AND v.version = t.version);
+	had jsonb := (SELECT _sluice.columns_type(v.columns, t) FROM _sluice.schema_version v WHERE v.table_id = t.table_id AND v.version = t.version);
 	has jsonb;
 	c _sluice.capture_instance;
 	changed text;

@@ -107,7 +107,7 @@ BEGIN
 	PERFORM _sluice.wake();
 	RETURN QUERY SELECT t.name, coalesce(t.trouble, t.phase), CASE
 		WHEN t.trouble = 'error' THEN format('SELECT sluice.resume_table(%L); goes on.', t.name)
-		WHEN shape AND t.epoch > 0 THEN 'Other columns or another key need a new epoch: ' || _sluice.resync_hint(t.name)
+		WHEN shape AND t.epoch > 0 THEN 'The columns and the key stay as they are until the table is read again, in a new epoch: ' || _sluice.resync_hint(t.name)
 		ELSE 'Takes effect with the next batch.' END;
 END
 $$;

@@ -65,5 +65,19 @@ SELECT hint FROM sluice.alter_table('crm.dbo.late', '{"key": ["id"]}');
 SELECT sluice.resume_table('crm.dbo.late');
 SELECT t.facts(2, t.tab(7, 'late', 10, 'id,v', 'id', jsonb_build_array(t.instance(7, 'dbo_late', 16, 'id,v'))));
 SELECT state, code, message, hint FROM sluice.table_status WHERE source = 'crm';
+-- A column excluded later: nothing begins by itself, as the hint says, and what the source drops is still seen.
+SELECT hint FROM sluice.alter_table('erp.dbo.t1', '{"exclude": ["blob"]}');
+SELECT t.facts(1, t.tab(1, 't1', 10, 'id,v,blob', 'id', jsonb_build_array(t.instance(1, 'dbo_t1', 16, 'id,v,blob'))));
+SELECT t.poll(1, 48);
+SELECT * FROM t.run(49);
+SELECT kind, table_name, state FROM sluice.job WHERE ended_at IS NULL;
+SELECT state FROM sluice.resync_table('erp.dbo.t1');
+SELECT t.poll(1, 50);
+SELECT * FROM t.run(51);
+SELECT t.fence(1, 56, 1);
+SELECT count(*) FROM t.run();
+SELECT version, current, column_names FROM sluice.schema_version WHERE table_name = 'erp.dbo.t1' ORDER BY 1;
+SELECT t.facts(1, t.tab(1, 't1', 10, 'id,w', 'id', jsonb_build_array(t.instance(1, 'dbo_t1', 16, 'id,v,blob'))));
+SELECT kind, state, reason FROM sluice.job WHERE ended_at IS NULL AND table_name = 'erp.dbo.t1';
 \c postgres
 DROP DATABASE r_refuse;
