@@ -244,8 +244,12 @@ BEGIN
 			hint = coalesce(left(arg ->> 'hint', 2000), 'SELECT * FROM sluice.check_source(''' || s.name || ''');')
 		FROM _sluice.source s WHERE y.source_id = x.source_id AND s.source_id = x.source_id;
 	END IF;
-	UPDATE _sluice.source_state y SET fail_count = y.fail_count + 1, next_poll_at = clock_timestamp() + _sluice.pause_after(y.fail_count)
+	-- Who asked or altered the source while this poll ran gets a poll of their own at once.
+	UPDATE _sluice.source_state y SET fail_count = y.fail_count + 1,
+		next_poll_at = CASE WHEN greatest(y.check_asked_at, y.discover_asked_at) > y.poll_began_at THEN NULL ELSE clock_timestamp() + _sluice.pause_after(y.fail_count) END
 	WHERE y.source_id = x.source_id;
+	UPDATE _sluice.job j SET state = 'failed', ended_at = clock_timestamp(), message = coalesce(left(arg ->> 'message', 2000), 'failed')
+	WHERE now_state = 'error' AND j.kind = 'refresh' AND j.source_id = x.source_id AND j.ended_at IS NULL AND j.asked_at <= x.poll_began_at;
 	IF (x.state, x.message) IS DISTINCT FROM (now_state, arg ->> 'message') THEN
 		PERFORM _sluice.event_add(CASE now_state WHEN 'error' THEN 'error' ELSE 'warning' END, 'source', x.source_id, NULL, NULL,
 			coalesce(left(arg ->> 'message', 2000), 'failed'), arg - 'worker_id' - 'generation' - 'source_id' - 'message');
@@ -253,7 +257,7 @@ BEGIN
 	RETURN '{}';
 END
 $$;
-COMMENT ON FUNCTION _sluice.source_fail(jsonb) IS 'Poller: the source could not be asked; tried again after a growing pause';
+COMMENT ON FUNCTION _sluice.source_fail(jsonb) IS 'Poller: the source could not be asked; tried again after a growing pause, and where waiting does not help whoever waits is told';
 
 CREATE FUNCTION _sluice.target_judge(target_id bigint) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp

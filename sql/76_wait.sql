@@ -45,6 +45,16 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$ SELECT coalesce((SELECT j.ended_at IS NOT NULL FROM _sluice.job j WHERE j.job_id = $1 AND _sluice.may_see(j.table_id)), true) $$;
 COMMENT ON FUNCTION _sluice.job_ended(bigint) IS 'Has a job ended?';
 
+CREATE FUNCTION _sluice.job_failure(job_id bigint) RETURNS text
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT j.message || coalesce(' HINT: ' || coalesce(
+		(SELECT x.hint FROM _sluice.source_state x WHERE x.source_id = j.source_id),
+		(SELECT format('SELECT * FROM sluice.check_target(%L);', g.name) FROM _sluice.target g WHERE g.target_id = j.target_id)), '')
+	FROM _sluice.job j WHERE j.job_id = $1 AND j.state = 'failed' AND _sluice.may_see(j.table_id)
+$$;
+COMMENT ON FUNCTION _sluice.job_failure(bigint) IS 'Why a refresh failed and what to do about it; NULL where it did not';
+
 CREATE FUNCTION _sluice.refresh_late(name text) RETURNS text
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -63,6 +73,7 @@ LANGUAGE plpgsql
 AS $$
 DECLARE
 	ended boolean;
+	failure text;
 	job bigint;
 	until timestamptz := pg_catalog.clock_timestamp() + pg_catalog.make_interval(secs => LEAST(GREATEST(timeout_s, 0), 60));
 BEGIN
@@ -75,8 +86,9 @@ BEGIN
 		COMMIT;
 		PERFORM pg_catalog.pg_sleep(0.05);
 	END LOOP;
-	IF NOT ended THEN
-		RAISE WARNING '%', _sluice.refresh_late(name);
+	failure := CASE WHEN ended THEN _sluice.job_failure(job) ELSE _sluice.refresh_late(name) END;
+	IF failure IS NOT NULL THEN
+		RAISE WARNING '%', failure;
 	END IF;
 END
 $$;

@@ -28,7 +28,7 @@ AS $$
 	SELECT 'sluice_worker', 'EXECUTE', fn.kind, fn.object FROM fn WHERE fn.nspname = '_sluice' AND fn.proname = ANY (_sluice.worker_functions())
 	UNION ALL
 	SELECT v.role, 'EXECUTE', fn.kind, fn.object FROM (VALUES ('sluice_admin'), ('sluice_operator')) v(role), fn
-	WHERE fn.nspname = '_sluice' AND fn.proname IN ('wait_refuse', 'refresh_ask', 'job_ended', 'refresh_late', 'fail')
+	WHERE fn.nspname = '_sluice' AND fn.proname IN ('wait_refuse', 'refresh_ask', 'job_ended', 'job_failure', 'refresh_late', 'fail')
 	UNION ALL
 	SELECT 'sluice_reader', 'EXECUTE', fn.kind, fn.object FROM fn WHERE fn.nspname = 'sluice'
 		AND (fn.proname LIKE 'check\_%' OR fn.proname IN ('version', 'wait_for', 'tail', 'cdc_script'))

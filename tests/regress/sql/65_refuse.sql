@@ -79,5 +79,22 @@ SELECT count(*) FROM t.run();
 SELECT version, current, column_names FROM sluice.schema_version WHERE table_name = 'erp.dbo.t1' ORDER BY 1;
 SELECT t.facts(1, t.tab(1, 't1', 10, 'id,w', 'id', jsonb_build_array(t.instance(1, 'dbo_t1', 16, 'id,v,blob'))));
 SELECT kind, state, reason FROM sluice.job WHERE ended_at IS NULL AND table_name = 'erp.dbo.t1';
+-- A refresh that cannot succeed ends with the reason, unless it was asked for after the poll had begun; a passing failure leaves it open.
+CREATE FUNCTION t.fail(kind text, asked_later boolean) RETURNS jsonb LANGUAGE plpgsql SECURITY DEFINER AS $$
+DECLARE b jsonb; a jsonb := '{"worker_id": 1, "source_id": 2, "message": "environment variable P is not set", "hint": "Set it for the worker."}';
+BEGIN
+	IF NOT asked_later THEN PERFORM _sluice.refresh_ask('crm'); END IF;
+	b := t.start(2);
+	IF asked_later THEN PERFORM _sluice.refresh_ask('crm'); END IF;
+	RETURN _sluice.source_fail(a || jsonb_build_object('generation', b -> 'generation', 'kind', kind));
+END $$;
+SELECT t.fail('permanent', true);
+SELECT next_poll_at IS NULL AS at_once FROM _sluice.source_state WHERE source_id = 2;
+SELECT t.fail('transient', false);
+SELECT state, message FROM sluice.job WHERE kind = 'refresh' AND source = 'crm';
+SELECT t.fail('permanent', false);
+SELECT next_poll_at > now() AS later FROM _sluice.source_state WHERE source_id = 2;
+SELECT state, message FROM sluice.job WHERE kind = 'refresh' AND source = 'crm';
+SELECT _sluice.job_failure(max(job)), _sluice.job_failure(min(job)) FROM sluice.job;
 \c postgres
 DROP DATABASE r_refuse;
