@@ -14,8 +14,13 @@ The promises that problems() looks at
 
 How rows fold: of one key the highest `_sluice_seq` wins, D removes; a column named by `_sluice_unchanged` keeps the value of the
 version before. Rows of epochs that `sluice.control` declares gone do not count. A table without key is a multiset of one epoch.
+
+Millions of rows fit: files are read one after the other, as often as they are asked for, and no file's rows are kept; a fold keeps the
+lines that still count. `landed.tell = f` has f(phase, rows of one more file) called as files are read.
 """
+import array
 import collections
+import collections.abc
 import decimal
 import gzip
 import json
@@ -32,6 +37,8 @@ MANIFEST_KEY = re.compile(r"^_sluice/(?P<source>[^/]+)/(?P<number>\d{12})\.json$
 EPOCH_KEY = re.compile(r"^_sluice/(?P<source>[^/]+)/(?P<table>[^/]+)/epoch-(?P<epoch>\d{8})\.json$")
 INNER = "_sluice/"
 SEQUENCE = re.compile(r"^[0-9a-f]{62}$")
+SEQUENCE_BYTES = 31
+WHOLE, PARTIAL, GONE = b"w", b"p", b"g"     # versions of a key: every value, some of the version before, none
 MISSING = object()
 
 
@@ -89,40 +96,52 @@ def expand(key, data):
     return gzip.decompress(data) if key.endswith(".gz") else data
 
 
-class File:
-    """One data file: where it stands and what it holds."""
+Facts = collections.namedtuple("Facts", "bytes count first last problems")
 
-    def __init__(self, key, match, data):
+
+class File:
+    """One data file: where it stands. What it holds is read from the store at each use; only its Facts are kept."""
+
+    def __init__(self, store, key, match):
+        self.store = store
         self.key = key
         self.table = match["table"]
         self.epoch = int(match["epoch"])
         self.kind = match["kind"]
         self.stem = match["stem"]
         self.number = int(match["number"])
-        self.bytes = len(data)
-        self.rows = []
-        self.problems = []
-        self._parse(data)
+        self._facts = None
 
-    def _parse(self, data):
+    def scan(self):
+        """(line, row) of every sound line in turn; once it has ended the facts are known."""
+        data = self.store.read(self.key)
+        problems, count, first, last = [], 0, None, None
+        for n, line in enumerate(self._lines(data, problems), 1):
+            try:
+                row = DECODER.decode(line)
+                self._check(row, last)
+            except (ValueError, KeyError, TypeError) as error:
+                problems.append(f"{self.key} line {n}: {type(error).__name__} {error}")
+                continue
+            last = row["_sluice_seq"]
+            first = first or last
+            count += 1
+            yield line, row
+        if not count:
+            problems.append(f"{self.key}: no rows")
+        self._facts = Facts(len(data), count, first, last, problems)
+
+    def _lines(self, data, problems):
         try:
             text = expand(self.key, data).decode("utf-8", errors="surrogatepass")
         except (ValueError, OSError, EOFError, zstandard.ZstdError) as error:
-            self.problems.append(f"{self.key}: {error}")
-            return
+            problems.append(f"{self.key}: {error}")
+            return []
         if text and not text.endswith("\n"):
-            self.problems.append(f"{self.key}: the last line has no end")
-        for n, line in enumerate(text.split("\n")[:-1], 1):
-            try:
-                row = json.loads(line, parse_float=decimal.Decimal, object_pairs_hook=distinct)
-                self._check(row, n)
-                self.rows.append(row)
-            except (ValueError, KeyError, TypeError) as error:
-                self.problems.append(f"{self.key} line {n}: {type(error).__name__} {error}")
-        if not self.rows:
-            self.problems.append(f"{self.key}: no rows")
+            problems.append(f"{self.key}: the last line has no end")
+        return text.split("\n")[:-1]
 
-    def _check(self, row, n):
+    def _check(self, row, before):
         if row["_sluice_op"] not in ("R", "I", "U", "D"):
             raise ValueError(f"operation {row['_sluice_op']}")
         if not SEQUENCE.match(row["_sluice_seq"]):
@@ -132,8 +151,22 @@ class File:
         row["_sluice_commit_ts"], row["_sluice_unchanged"]
         if self.kind == "load" and row["_sluice_op"] not in ("R", "D"):
             raise ValueError(f"{row['_sluice_op']} in a load file")
-        if self.kind == "cdc" and self.rows and row["_sluice_seq"] <= self.rows[-1]["_sluice_seq"]:
-            raise ValueError(f"sequence does not ascend: {self.rows[-1]['_sluice_seq']} then {row['_sluice_seq']}")
+        if self.kind == "cdc" and before and row["_sluice_seq"] <= before:
+            raise ValueError(f"sequence does not ascend: {before} then {row['_sluice_seq']}")
+
+    @property
+    def rows(self):
+        return [row for _, row in self.scan()]
+
+    @property
+    def facts(self):
+        if self._facts is None:
+            collections.deque(self.scan(), maxlen=0)
+        return self._facts
+
+    @property
+    def bytes(self):
+        return self.facts.bytes
 
 
 def distinct(pairs):
@@ -144,16 +177,88 @@ def distinct(pairs):
     return found
 
 
+DECODER = json.JSONDecoder(parse_float=decimal.Decimal, object_pairs_hook=distinct)
+
+
 def freeze(row, without=()):
     """A row's values as something that can be counted; numbers keep their type."""
     return tuple(sorted((name, type(value).__name__, str(value)) for name, value in row.items()
                         if not name.startswith("_sluice_") and name not in without))
 
 
+def identity(row, key):
+    """What may land once: a row's (key, sequence), without key its sequence."""
+    return (tuple(str(row.get(name)) for name in key), row["_sluice_seq"]) if key else row["_sluice_seq"]
+
+
+def repeated(numbers):
+    """The numbers that stand more than once."""
+    ordered = sorted(numbers)
+    return {one for one, next_one in zip(ordered, ordered[1:]) if one == next_one}
+
+
+class Folded(collections.abc.Mapping):
+    """{key values: row}, held as lines and decoded at each use.
+
+    versions: {key values: version or list of versions in the order of sequences}; a version is its sequence's bytes, one of WHOLE,
+    PARTIAL and GONE, and its line. Keys whose last version is GONE are left out; the dict is the mapping's own from then on.
+    """
+
+    def __init__(self, versions):
+        gone = [values for values, held in versions.items()
+                if (held[-1] if type(held) is list else held)[SEQUENCE_BYTES:SEQUENCE_BYTES + 1] == GONE]
+        for values in gone:
+            del versions[values]
+        self._versions = versions
+
+    @staticmethod
+    def version(line, row):
+        head = bytes.fromhex(row["_sluice_seq"])
+        if row["_sluice_op"] == "D":
+            return head + GONE
+        return head + (PARTIAL if row["_sluice_unchanged"] else WHOLE) + line.encode("utf-8", errors="surrogatepass")
+
+    @staticmethod
+    def later(held, version):
+        """What must be held once version has come too, in whatever order they come: nothing older than what has every value."""
+        versions = sorted([*(held if type(held) is list else [held]), version], key=lambda v: v[:SEQUENCE_BYTES])
+        first = max((n for n, v in enumerate(versions) if v[SEQUENCE_BYTES:SEQUENCE_BYTES + 1] != PARTIAL), default=0)
+        return versions[first:] if first < len(versions) - 1 else versions[first]
+
+    def __getitem__(self, values):
+        held = self._versions[values]
+        state = None
+        for version in held if type(held) is list else [held]:
+            text = version[SEQUENCE_BYTES + 1:].decode("utf-8", errors="surrogatepass")
+            state = self._follow(state, DECODER.decode(text)) if text else None
+        return state
+
+    @staticmethod
+    def _follow(state, row):
+        new = {name: value for name, value in row.items() if not name.startswith("_sluice_")}
+        for name in json.loads(row["_sluice_unchanged"] or "[]"):
+            # Only a version before can tell it; without one the value is missing, which no source row equals.
+            new[name] = state.get(name, MISSING) if state is not None else MISSING
+        return new
+
+    def __contains__(self, values):
+        return values in self._versions
+
+    def __iter__(self):
+        return iter(self._versions)
+
+    def __len__(self):
+        return len(self._versions)
+
+    def __repr__(self):
+        return repr(dict(self))
+
+
 class Landed:
     def __init__(self, store, source):
         self.store = store
         self.source = source
+        self.tell = lambda phase, rows: None
         self.files = []
         self.control = []
         self.manifests = {}
@@ -167,7 +272,7 @@ class Landed:
     def _take(self, key):
         match = DATA_KEY.match(key)
         if match and match["source"] == self.source:
-            self.files.append(File(key, match, self.store.read(key)))
+            self.files.append(File(self.store, key, match))
         elif (match := CONTROL_KEY.match(key)) and match["source"] == self.source:
             rows = [json.loads(line) for line in self.store.read(key).decode().splitlines()]
             self._controls[key] = rows
@@ -188,11 +293,16 @@ class Landed:
             found += [f"temporary object {key}" for key in self.inner if key.startswith(INNER + "tmp/")]
             if isinstance(self.store, BucketStore):
                 found += [f"unfinished upload of {key}" for key in self.store.uploads()]
+        hashes = {table: array.array("q") for table in self.tables()}
         for file in self.files:
-            found += file.problems
+            key = (keys or {}).get(file.table)
+            if key or file.kind == "cdc":
+                hashes[file.table].extend(hash(identity(row, key)) for _, row in file.scan())
+            found += file.facts.problems
+            self.tell("check", file.facts.count)
         found += self._order_problems()
         for table in self.tables():
-            found += self._twice_problems(table, (keys or {}).get(table))
+            found += self._twice_problems(table, (keys or {}).get(table), repeated(hashes.pop(table)))
         found += self._manifest_problems(set(orphans)) if at_rest else []
         return found
 
@@ -203,22 +313,21 @@ class Landed:
         found = []
         last = {}
         for file in self.files:
-            if file.kind != "cdc" or not file.rows:
+            if file.kind != "cdc" or not file.facts.count:
                 continue
             before = last.get((file.table, file.epoch))
-            if before and file.rows[0]["_sluice_seq"] <= before.rows[-1]["_sluice_seq"]:
+            if before and file.facts.first <= before.facts.last:
                 found.append(f"out of order: {file.key} begins before {before.key} ends")
             last[(file.table, file.epoch)] = file
         return found
 
-    def _twice_problems(self, table, key):
+    def _twice_problems(self, table, key, suspects):
+        """suspects: the hashes that came more than once; only rows that have one are looked at whole."""
         seen = collections.Counter()
-        for file in self.of(table):
-            for row in file.rows:
-                if key:
-                    seen[(tuple(str(row.get(name)) for name in key), row["_sluice_seq"])] += 1
-                elif file.kind == "cdc":
-                    seen[row["_sluice_seq"]] += 1
+        for file in self.of(table) if suspects else ():
+            if key or file.kind == "cdc":
+                seen.update(what for _, row in file.scan() if hash(what := identity(row, key)) in suspects)
+                self.tell("doubles", file.facts.count)
         return [f"{table}: {count} times {what}" for what, count in seen.items() if count > 1][:20]
 
     def _manifest_problems(self, orphans):
@@ -239,10 +348,10 @@ class Landed:
         found += [f"no manifest names {key}" for key in set(there) - set(named) - orphans]
         found += [f"manifest {named[key][0]} names {key}, which is not there" for key in set(named) - set(there)]
         for key in set(there) & set(named):
-            file, told = there[key], named[key][1]
-            if (told["rows"], told["bytes"]) != (len(file.rows), file.bytes):
-                found.append(f"{key}: {len(file.rows)} rows, {file.bytes} bytes; its manifest says {told['rows']}, {told['bytes']}")
-            elif file.rows and not (file.rows[0]["_sluice_seq"].endswith(told["first"]) and file.rows[-1]["_sluice_seq"].endswith(told["last"])):
+            facts, told = there[key].facts, named[key][1]
+            if (told["rows"], told["bytes"]) != (facts.count, facts.bytes):
+                found.append(f"{key}: {facts.count} rows, {facts.bytes} bytes; its manifest says {told['rows']}, {told['bytes']}")
+            elif facts.count and not (facts.first.endswith(told["first"]) and facts.last.endswith(told["last"])):
                 found.append(f"{key}: first or last position is not the manifest's")
         return found
 
@@ -252,7 +361,7 @@ class Landed:
 
     def ledger_problems(self, told):
         """told: [(key, rows, bytes)] of the file view; must be the objects that are there."""
-        there = self._prefixed({file.key: (len(file.rows), file.bytes) for file in self.files})
+        there = self._prefixed({file.key: (file.facts.count, file.facts.bytes) for file in self.files})
         told = {key: (rows, size) for key, rows, size in told if "/sluice.control/" not in key}
         found = [f"sluice.file lacks {key}" for key in set(there) - set(told)]
         found += [f"sluice.file lists {key}, which is not there" for key in set(told) - set(there)]
@@ -269,46 +378,26 @@ class Landed:
                 if row["kind"] == "epochs_gone" and row["table"].split(".", 1)[1] == table]
         return max(gone, default=0)
 
-    def history(self, table, key):
-        """{key values: [row..]} in the order of sequences, live epochs only."""
-        live = self.live_epoch(table)
-        found = collections.defaultdict(list)
-        for file in self.of(table):
-            if file.epoch >= live:
-                for row in file.rows:
-                    found[tuple(row[name] for name in key)].append(row)
-        for rows in found.values():
-            rows.sort(key=lambda row: row["_sluice_seq"])
-        return found
-
     def fold(self, table, key):
-        folded = {}
-        for values, rows in self.history(table, key).items():
-            row = self._fold_one(rows)
-            if row is not None:
-                folded[values] = row
-        return folded
-
-    @staticmethod
-    def _fold_one(rows):
-        state = None
-        for row in rows:
-            if row["_sluice_op"] == "D":
-                state = None
+        live = self.live_epoch(table)
+        versions = {}
+        for file in self.of(table):
+            if file.epoch < live:
                 continue
-            new = {name: value for name, value in row.items() if not name.startswith("_sluice_")}
-            for name in json.loads(row["_sluice_unchanged"] or "[]"):
-                # Only a version before can tell it; without one the value is missing, which no source row equals.
-                new[name] = state.get(name, MISSING) if state is not None else MISSING
-            state = new
-        return state
+            for line, row in file.scan():
+                values = tuple(row[name] for name in key)
+                held = versions.get(values)
+                new = Folded.version(line, row)
+                versions[values] = new if held is None else Folded.later(held, new)
+            self.tell("fold", file.facts.count)
+        return Folded(versions)
 
     def bag(self, table):
         """Rows of a table without key: what was loaded and inserted less what was deleted, of the newest epoch."""
         epoch = max([self.live_epoch(table), *[file.epoch for file in self.of(table)]])
         counts = collections.Counter()
         for file in self.of(table, epoch):
-            for row in file.rows:
+            for _, row in file.scan():
                 if row["_sluice_op"] == "U":
                     raise ValueError(f"{file.key}: an update in a table without key")
                 counts[freeze(row)] += -1 if row["_sluice_op"] == "D" else 1

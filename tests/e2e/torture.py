@@ -3,13 +3,15 @@
     python torture.py SECONDS          (make torture SECONDS=n)
 
 prints `TORTURE kills=<n> faults=<n> lost=<n> twice=<n>` and ends with 0 only if nothing was lost and nothing landed twice. Rows: the
-environment's SLUICE_TORTURE_ROWS (1000000 where more than ten minutes are given); SLUICE_TORTURE_SEED repeats a run's choices.
+environment's SLUICE_TORTURE_ROWS (1000000 where more than ten minutes are given); SLUICE_TORTURE_SEED repeats a run's choices. How far
+it has come is told on standard error.
 """
 import dataclasses
 import os
 import pathlib
 import random
 import re
+import resource
 import shutil
 import signal
 import sys
@@ -22,7 +24,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from cluster import ROOT, Cluster  # noqa: E402
 from simulator import Simulator  # noqa: E402
 from stack import QUICK_SIMULATOR, Bucket, Stack  # noqa: E402
-from values import MIXED_KEY, differences, source_rows  # noqa: E402
+from values import MIXED_KEY, differences, stream_rows  # noqa: E402
 from workload import Workload  # noqa: E402
 
 FAULTS = [
@@ -32,6 +34,44 @@ FAULTS = [
 ]
 PARTIES = ["runner"] * 5 + ["poller"] * 2 + ["worker"] * 2 + ["postmaster"]
 SETTLE_S = 180
+SETTLE_ROWS_A_SECOND = 2000     # a load that began anew at the end may still have all its rows to do
+FILL_ROWS = 20000
+TELL_S = 10
+
+
+class Progress:
+    """Phase, rows and seconds on standard error: at a phase's begin and end and every TELL_S between."""
+
+    def __init__(self):
+        self.begun = self.phase_begun = self.told = time.monotonic()
+        self.phase, self.rows = None, 0
+
+    def __call__(self, phase, rows=0):
+        now = time.monotonic()
+        if phase != self.phase:
+            self.end()
+            self.phase, self.rows, self.phase_begun, self.told = phase, rows, now, now
+            self._tell(f"{phase} begins")
+            return
+        self.rows += rows
+        if now - self.told >= TELL_S:
+            self.told = now
+            self._tell(f"{phase}: {self.rows} rows")
+
+    def end(self):
+        if self.phase:
+            self._tell(f"{self.phase} took {time.monotonic() - self.phase_begun:.1f} s" + (f", {self.rows} rows" if self.rows else ""))
+        self.phase = None
+
+    def _tell(self, text):
+        peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024      # Linux counts it in KiB
+        print(f"torture {time.monotonic() - self.begun:6.1f} s  {text} (peak {peak_mb} MB)", file=sys.stderr, flush=True)
+
+    def each(self, phase, rows):
+        """The rows, counted as they pass."""
+        for row in rows:
+            self(phase, 1)
+            yield row
 
 
 @dataclasses.dataclass
@@ -62,6 +102,7 @@ class Torture:
         self.kills = 0
         self.faults = 0
         self.crashes = 0
+        self.tell = Progress()
         self.points = sorted({name for path in (ROOT / "worker").rglob("*.c")
                               for name in re.findall(r'CRASH_POINT\("([^"]+)"\)', path.read_text())})
 
@@ -88,7 +129,11 @@ class Torture:
 
     # ---- the run --------------------------------------------------------------
     def run(self, seconds):
-        self.work = Workload(self.stack, seed=self.seed).fill(self.rows)
+        self.work = Workload(self.stack, seed=self.seed)
+        for left in range(self.rows, 0, -FILL_ROWS):
+            self.tell("fill", min(left, FILL_ROWS))
+            self.work.fill(min(left, FILL_ROWS))
+        self.tell("kill")
         self.stack.register(query_timeout=5)
         self.stack.add_table(self.work.table, load_range_rows=max(500, self.rows // 10), target_file_bytes=max(30000, self.rows * 20))
         self._start()
@@ -97,6 +142,7 @@ class Torture:
             while time.monotonic() < end:
                 time.sleep(self.random.uniform(0.05, 1.5))
                 self._hurt()
+                self.tell("kill")
         self.simulator.fault("")
 
     def _start(self):
@@ -141,21 +187,32 @@ class Torture:
 
     # ---- the verdict ----------------------------------------------------------
     def result(self):
+        self.tell("settle")
         self.stack.stop()
         self.stack.start()
         self.kills += len(list(self.folder.glob("once-*")))
         if self.stack.status(self.work.table)["state"] in ("error", "lost", "rewound", "gone"):
             return Result(self.kills, self.faults, 1, 0, f"the table has stopped: {self.stack.why()}")
-        self.stack.wait_state(self.work.table, timeout_s=SETTLE_S)
-        self.stack.wait_uploaded(self.work.table, timeout_s=SETTLE_S)
-        landed = self.stack.landed()
-        problems = self.stack.problems(landed, {self.work.table: MIXED_KEY}, killed=True)
-        wrong = differences(self.work.columns, MIXED_KEY, landed.fold(self.work.table, MIXED_KEY),
-                            source_rows(self.simulator, self.stack.name, self.work.table, self.work.columns), most=1000)
+        settle_s = SETTLE_S + self.rows // SETTLE_ROWS_A_SECOND
+        self.stack.wait_state(self.work.table, timeout_s=settle_s)
+        self.stack.wait_uploaded(self.work.table, timeout_s=settle_s)
+        result = self.verdict()
         self.stack.stop()
+        result.details += f"\n{self.stack.log_tail(6000)}"
+        return result
+
+    def verdict(self):
+        """What has landed against its promises and the source; call at rest."""
+        landed = self.stack.landed()
+        landed.tell = self.tell
+        problems = self.stack.problems(landed, {self.work.table: MIXED_KEY}, killed=True)
+        source = stream_rows(self.simulator, self.stack.name, self.work.table, self.work.columns)
+        wrong = differences(self.work.columns, MIXED_KEY, landed.fold(self.work.table, MIXED_KEY),
+                            self.tell.each("compare", source), most=1000)
+        self.tell.end()
         twice = [p for p in problems if " times " in p]
         return Result(self.kills, self.faults, len(wrong) + len(problems) - len(twice), len(twice),
-                      f"seed {self.seed}\n" + "\n".join((problems + wrong)[:30]) + f"\n{self.stack.log_tail(6000)}")
+                      f"seed {self.seed}\n" + "\n".join((problems + wrong)[:30]))
 
 
 def main():

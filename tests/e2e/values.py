@@ -144,8 +144,19 @@ def select_item(column):
     return f"[{column.name}]"
 
 
+def stream_rows(simulator, database, table, columns):
+    """The table's rows as they arrive, none kept."""
+    connection = simulator.connect(database)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT {', '.join(select_item(c) for c in columns)} FROM {table}")
+            yield from cursor
+    finally:
+        connection.close()
+
+
 def source_rows(simulator, database, table, columns):
-    return simulator.query(f"SELECT {', '.join(select_item(c) for c in columns)} FROM {table}", database=database)
+    return list(stream_rows(simulator, database, table, columns))
 
 
 # ---- comparison -------------------------------------------------------------------
@@ -230,7 +241,7 @@ def key_value(column, source):
 
 
 def differences(columns, key, folded, rows, most=10):
-    """What a fold and the source's rows disagree in, as texts; [] = every value equal. folded: {key values: row}."""
+    """What a fold and the source's rows disagree in, as texts; [] = every value equal. folded: {key values: row}; rows may be a stream."""
     names = [c.name for c in columns]
     at = [names.index(name) for name in key]
     sames = list(zip(names, map(comparer, columns)))
