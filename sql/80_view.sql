@@ -22,6 +22,16 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$ SELECT _sluice.setting('late_seconds')::double precision $$;
 COMMENT ON FUNCTION _sluice.late_seconds() IS 'The setting late_seconds, for views';
 
+-- A scan session without end is one at work; an idle capture job ends one every polling interval, and marks the passing of time every 5 minutes or so.
+CREATE FUNCTION _sluice.capture_runs(capture jsonb, jobs jsonb, source_time timestamptz, tran_end_time timestamptz) RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT CASE WHEN $1 ->> 'running' IS NOT NULL THEN ($1 ->> 'running')::boolean
+		WHEN $1 ->> 'errors' IS NULL THEN NULL
+		ELSE $1 ->> 'scan_end' IS NULL OR greatest(($1 ->> 'scan_end')::timestamptz, $4) > $3 - make_interval(secs => 600 + coalesce(($2 ->> 'polling_s')::double precision, 5)) END
+$$;
+COMMENT ON FUNCTION _sluice.capture_runs(jsonb, jsonb, timestamptz, timestamptz) IS 'Does the capture job run? Judged by its last log scan and what that captured: ten minutes and a polling interval ago at most; NULL: nothing is known of any scan';
+
 CREATE VIEW sluice.table_status WITH (security_barrier) AS
 	SELECT t.name AS table_name, s.name AS source, g.name AS target, t.wanted, coalesce(t.trouble, t.phase) AS state,
 		CASE WHEN t.trouble IS NOT NULL THEN t.trouble
@@ -65,15 +75,17 @@ CREATE VIEW sluice.source_status WITH (security_barrier) AS
 		x.position::text AS position, x.tran_end_time, x.source_time, x.polled_at,
 		extract(epoch FROM clock_timestamp() - x.polled_at)::double precision AS poll_age_s,
 		extract(epoch FROM x.source_time - x.tran_end_time)::double precision AS capture_age_s,
-		(x.capture ->> 'running')::boolean AS capture_running, (x.capture ->> 'latency_s')::double precision AS capture_latency_s,
+		r.runs AS capture_running, (x.capture ->> 'latency_s')::double precision AS capture_latency_s,
 		x.read_only, (x.jobs ->> 'retention_minutes')::bigint AS retention_minutes, x.server ->> 'version' AS server_version, x.server ->> 'edition' AS server_edition,
 		(SELECT count(*) FROM _sluice.tab t WHERE t.source_id = s.source_id AND t.wanted <> 'dropped') AS tables,
 		x.discovered_at, x.checked_at, x.fail_count::bigint AS fail_count, x.code,
-		coalesce(x.message, CASE WHEN _sluice.worker_missing() THEN 'no worker is there' WHEN NOT coalesce((x.capture ->> 'running')::boolean, true) THEN 'the capture job does not run' END) AS message,
-		coalesce(x.hint, CASE WHEN _sluice.worker_missing() THEN 'Start sluice-worker.' WHEN NOT coalesce((x.capture ->> 'running')::boolean, true)
+		coalesce(x.message, CASE WHEN _sluice.worker_missing() THEN 'no worker is there' WHEN NOT coalesce(r.runs, true) THEN 'the capture job does not run' END) AS message,
+		coalesce(x.hint, CASE WHEN _sluice.worker_missing() THEN 'Start sluice-worker.' WHEN NOT coalesce(r.runs, true)
 			THEN format('SELECT * FROM sluice.check_cdc(%L) WHERE NOT ok;', s.name) END) AS hint,
 		s.options, s.source_id
-	FROM _sluice.source s LEFT JOIN _sluice.source_state x USING (source_id) WHERE s.wanted <> 'dropped' AND _sluice.may_see(NULL);
+	FROM _sluice.source s LEFT JOIN _sluice.source_state x USING (source_id)
+	CROSS JOIN LATERAL _sluice.capture_runs(x.capture, x.jobs, x.source_time, x.tran_end_time) r(runs)
+	WHERE s.wanted <> 'dropped' AND _sluice.may_see(NULL);
 COMMENT ON VIEW sluice.source_status IS 'One row a source: how far its log is known, when it was last asked, what troubles it. Options hold no secret';
 
 CREATE VIEW sluice.target_status WITH (security_barrier) AS

@@ -74,6 +74,25 @@ AS $$
 $$;
 COMMENT ON FUNCTION _sluice.cdc_tables(_sluice.source) IS 'CDC state of each table of a source';
 
+CREATE FUNCTION _sluice.cdc_capture(s _sluice.source, x _sluice.source_state) RETURNS TABLE ("check" text, object text, ok boolean, severity text, found text, wanted text, fix_sql text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH c AS (
+		SELECT j.runs, coalesce(($2.capture ->> 'errors')::bigint, 0) AS errors, jsonb_typeof($2.capture) = 'object' AS seen, $2.capture ->> 'message' AS message
+		FROM _sluice.capture_runs($2.capture, $2.jobs, $2.source_time, $2.tran_end_time) j(runs)
+	)
+	SELECT 'capture job', $1.options ->> 'database', c.runs AND c.errors = 0, CASE WHEN c.runs AND c.errors = 0 THEN 'info' WHEN c.runs IS NULL OR c.runs THEN 'warning' ELSE 'error' END,
+		CASE WHEN c.seen IS NOT TRUE THEN 'may not be seen by this login' WHEN c.runs IS NULL THEN 'no log scan is known since the server started'
+			WHEN NOT c.runs AND $2.capture ->> 'scan_end' IS NOT NULL THEN concat_ws('; last error: ', format('does not run: its last log scan ended %s', $2.capture ->> 'scan_end'), c.message)
+			WHEN NOT c.runs THEN coalesce(c.message, 'does not run')
+			WHEN c.errors > 0 THEN concat_ws(': ', format('runs, with %s errors in its last log scan', c.errors), c.message) ELSE 'runs' END,
+		CASE WHEN c.seen IS NOT TRUE THEN 'runs; the right to see it is optional' ELSE 'runs' END,
+		CASE WHEN c.seen IS NOT TRUE AND $1.options ? 'user' THEN format('GRANT VIEW DATABASE STATE TO [%s];', replace($1.options ->> 'user', ']', ']]'))
+			WHEN c.seen AND c.runs IS NOT TRUE THEN 'EXEC sys.sp_cdc_start_job @job_type = N''capture'';' END
+	FROM c
+$$;
+COMMENT ON FUNCTION _sluice.cdc_capture(_sluice.source, _sluice.source_state) IS 'State of the capture job, as its last log scans tell it';
+
 CREATE FUNCTION sluice.check_cdc(source text) RETURNS TABLE ("check" text, object text, ok boolean, severity text, found text, wanted text, fix_sql text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -95,10 +114,7 @@ BEGIN
 	RETURN QUERY SELECT 'agent', coalesce(x.server ->> 'name', s.name), agent, CASE WHEN agent IS NULL THEN 'warning' WHEN agent THEN 'info' ELSE 'error' END,
 		CASE WHEN agent IS NULL THEN 'may not be seen by this login' WHEN agent THEN 'SQL Server Agent runs' ELSE 'SQL Server Agent does not run' END,
 		'SQL Server Agent runs: it is what captures', CASE WHEN agent THEN NULL WHEN agent IS NULL THEN 'GRANT VIEW SERVER STATE TO the login' ELSE 'EXEC xp_servicecontrol N''START'', N''SQLServerAGENT'';' END;
-	RETURN QUERY SELECT 'capture job', s.options ->> 'database', (x.capture ->> 'running')::boolean, CASE WHEN (x.capture ->> 'running')::boolean THEN 'info'
-			WHEN x.capture ->> 'running' IS NULL THEN 'warning' ELSE 'error' END,
-		coalesce(x.capture ->> 'message', CASE WHEN (x.capture ->> 'running')::boolean THEN 'runs' WHEN x.capture ->> 'running' IS NULL THEN 'may not be seen by this login' ELSE 'does not run' END),
-		'runs', CASE WHEN NOT (x.capture ->> 'running')::boolean THEN 'EXEC sys.sp_cdc_start_job @job_type = N''capture'';' WHEN x.capture ->> 'running' IS NULL THEN 'GRANT VIEW DATABASE STATE TO the login' END;
+	RETURN QUERY SELECT * FROM _sluice.cdc_capture(s, x);
 	RETURN QUERY SELECT 'retention', s.options ->> 'database', coalesce((x.jobs ->> 'retention_minutes')::bigint >= 1440, true),
 		CASE WHEN (x.jobs ->> 'retention_minutes')::bigint < 1440 THEN 'warning' ELSE 'info' END, coalesce((x.jobs ->> 'retention_minutes') || ' minutes', 'may not be seen by this login'),
 		'a day or more: so long may sluice be down without losing changes', 'EXEC sys.sp_cdc_change_job @job_type = N''cleanup'', @retention = 4320;';

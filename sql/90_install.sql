@@ -23,7 +23,7 @@ AS $$
 	UNION ALL
 	-- Functions that views call are called by whoever reads the view.
 	SELECT r.role, 'EXECUTE', fn.kind, fn.object FROM reading r, fn WHERE fn.nspname = '_sluice'
-		AND fn.proname IN ('may_see', 'caller', 'worker_missing', 'here_shown', 'late_seconds', 'option_default')
+		AND fn.proname IN ('may_see', 'caller', 'worker_missing', 'here_shown', 'late_seconds', 'option_default', 'capture_runs')
 	UNION ALL
 	SELECT 'sluice_worker', 'EXECUTE', fn.kind, fn.object FROM fn WHERE fn.nspname = '_sluice' AND fn.proname = ANY (_sluice.worker_functions())
 	UNION ALL

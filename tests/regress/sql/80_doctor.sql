@@ -22,6 +22,16 @@ SELECT "check", object, ok, severity, regexp_replace(found, '[0-9:]+ ago', 'a mo
 SELECT t.poll(1, 20, '{"capture": {"running": false, "message": "the capture job does not run"}}');
 SELECT "check", ok, found, fix_sql FROM sluice.check_cdc('erp') WHERE "check" IN ('capture job', 'retention');
 SELECT source, state, capture_running, message, hint FROM sluice.source_status;
+-- What SQL Server tells is only when the last log scan ended.
+CREATE FUNCTION t.capture(capture jsonb) RETURNS TABLE (ok boolean, severity text, found text, fix_sql text, capture_running boolean, message text) LANGUAGE sql AS $$
+	SELECT t.poll(1, 20, jsonb_build_object('capture', capture, 'tran_end_time', '2025-12-31T23:00:00Z'));
+	SELECT c.ok, c.severity, c.found, c.fix_sql, s.capture_running, s.message FROM sluice.check_cdc('erp') c, sluice.source_status s WHERE c."check" = 'capture job' $$;
+SELECT * FROM t.capture('{"running": null, "scan_end": "2025-12-31T23:59:55.000Z", "latency_s": 1, "errors": 0}');
+SELECT * FROM t.capture('{"running": null, "scan_end": null, "errors": 0}');
+SELECT * FROM t.capture('{"running": null, "scan_end": "2025-12-31T23:59:55.000Z", "errors": 2, "message": "log scan failed"}');
+SELECT * FROM t.capture('{"running": null, "scan_end": "2025-12-31T23:00:00.000Z", "errors": 0, "message": "out of space"}');
+SELECT * FROM t.capture('{"running": null}');
+SELECT * FROM t.capture(NULL);
 SELECT sluice.cdc_script('erp');
 SELECT sluice.cdc_script('erp', 'dbo.lack%');
 SELECT sluice.cdc_script('erp', 'dbo.a');
