@@ -210,7 +210,7 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp
 AS $$
 	DELETE FROM _sluice.check_step c WHERE c.target_id = $1;
 	INSERT INTO _sluice.check_step (target_id, n, step, checked_at)
-	VALUES ($1, 1, jsonb_build_object('check', 'check', 'object', 'target', 'ok', false, 'severity', 'error', 'found', $2, 'wanted', 'a check that ends', 'fix_sql', $3), clock_timestamp());
+	VALUES ($1, 1, jsonb_build_object('check', 'check', 'object', 'target', 'ok', false, 'severity', 'error', 'found', $2, 'wanted', concat_ws('; ', 'a check that ends', $3), 'fix_sql', NULL), clock_timestamp());
 	UPDATE _sluice.target_state x SET checked_at = clock_timestamp() WHERE x.target_id = $1;
 	UPDATE _sluice.job j SET state = 'failed', ended_at = clock_timestamp(), message = $2 WHERE j.kind = 'refresh' AND j.target_id = $1 AND j.ended_at IS NULL;
 $$;

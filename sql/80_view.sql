@@ -53,7 +53,7 @@ CREATE VIEW sluice.table_status WITH (security_barrier) AS
 	LEFT JOIN _sluice.target_refused f ON f.target_id = t.target_id
 	CROSS JOIN (SELECT _sluice.worker_missing() AS missing, _sluice.here_shown() AS here, _sluice.late_seconds() AS late_s,
 		_sluice.option_default('table', 'max_file_age')::double precision AS age_s OFFSET 0) w
-	CROSS JOIN LATERAL (SELECT extract(epoch FROM greatest(x.source_time + (clock_timestamp() - x.polled_at), x.source_time) - t.pending_since)::double precision AS behind_s) l
+	CROSS JOIN LATERAL (SELECT round(extract(epoch FROM greatest(x.source_time + (clock_timestamp() - x.polled_at), x.source_time) - t.pending_since)::numeric, 1)::double precision AS behind_s) l
 	WHERE (t.wanted <> 'dropped' OR EXISTS (SELECT FROM _sluice.batch b WHERE b.table_id = t.table_id)) AND _sluice.may_see(t.table_id);
 COMMENT ON VIEW sluice.table_status IS 'Everything about a captured table: wanted, state, health, where it stands, what it counts, what to do next';
 

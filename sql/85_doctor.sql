@@ -5,7 +5,10 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT s.step ->> 'check', s.step ->> 'object', CASE WHEN coalesce((s.step ->> 'skipped')::boolean, false) THEN NULL ELSE (s.step ->> 'ok')::boolean END,
 		CASE WHEN coalesce((s.step ->> 'skipped')::boolean, false) THEN 'skipped' ELSE coalesce(s.step ->> 'severity', CASE WHEN (s.step ->> 'ok')::boolean THEN 'info' ELSE 'error' END) END,
-		concat_ws(' ', s.step ->> 'found', CASE WHEN s.step ->> 'ms' IS NOT NULL THEN format('(%s ms)', s.step ->> 'ms') END), s.step ->> 'wanted', s.step ->> 'fix_sql'
+		concat_ws(' ', s.step ->> 'found', CASE WHEN s.step ->> 'ms' IS NOT NULL THEN format('(%s ms)', s.step ->> 'ms') END),
+		-- What only a person can do is no SQL.
+		concat_ws('; ', s.step ->> 'wanted', CASE WHEN s.step ->> 'fix_sql' LIKE '--%' THEN ltrim(s.step ->> 'fix_sql', '- ') END),
+		CASE WHEN s.step ->> 'fix_sql' NOT LIKE '--%' THEN s.step ->> 'fix_sql' END
 	FROM _sluice.check_step s WHERE s.source_id = $1 OR s.target_id = $2 ORDER BY s.n
 $$;
 COMMENT ON FUNCTION _sluice.steps(bigint, bigint) IS 'What the worker found, as rows of a check';
@@ -29,7 +32,8 @@ BEGIN
 	SELECT * INTO x FROM _sluice.source_state y WHERE y.source_id = s.source_id;
 	RETURN QUERY SELECT * FROM _sluice.age_row('checked', s.name, x.checked_at);
 	RETURN QUERY SELECT * FROM _sluice.steps(s.source_id, NULL);
-	RETURN QUERY SELECT 'poll', s.name, x.state IN ('ok', 'new'), CASE WHEN x.state IN ('ok', 'new') THEN 'info' ELSE 'error' END, concat_ws(': ', x.state, x.message), 'ok', x.hint;
+	RETURN QUERY SELECT 'poll', s.name, x.state IN ('ok', 'new'), CASE WHEN x.state IN ('ok', 'new') THEN 'info' ELSE 'error' END, concat_ws(': ', x.state, x.message), concat_ws('; ', 'ok', x.hint),
+		substring(x.hint FROM '^(?:SELECT|CALL|EXEC|GRANT|ALTER) [^;]*;');
 END
 $$;
 COMMENT ON FUNCTION sluice.check_source(text) IS 'Can the worker reach the source? DNS, TCP, TLS, login, database, rights, CDC, agent, each timed; as old as its first row says';
@@ -113,11 +117,12 @@ BEGIN
 	agent := (x.server ->> 'agent')::boolean;
 	RETURN QUERY SELECT 'agent', coalesce(x.server ->> 'name', s.name), agent, CASE WHEN agent IS NULL THEN 'warning' WHEN agent THEN 'info' ELSE 'error' END,
 		CASE WHEN agent IS NULL THEN 'may not be seen by this login' WHEN agent THEN 'SQL Server Agent runs' ELSE 'SQL Server Agent does not run' END,
-		'SQL Server Agent runs: it is what captures', CASE WHEN agent THEN NULL WHEN agent IS NULL THEN 'GRANT VIEW SERVER STATE TO the login' ELSE 'EXEC xp_servicecontrol N''START'', N''SQLServerAGENT'';' END;
+		'SQL Server Agent runs: it is what captures', CASE WHEN agent THEN NULL WHEN agent IS NULL THEN format('GRANT VIEW SERVER STATE TO [%s];', replace(s.options ->> 'user', ']', ']]')) ELSE 'EXEC xp_servicecontrol N''START'', N''SQLServerAGENT'';' END;
 	RETURN QUERY SELECT * FROM _sluice.cdc_capture(s, x);
 	RETURN QUERY SELECT 'retention', s.options ->> 'database', coalesce((x.jobs ->> 'retention_minutes')::bigint >= 1440, true),
 		CASE WHEN (x.jobs ->> 'retention_minutes')::bigint < 1440 THEN 'warning' ELSE 'info' END, coalesce((x.jobs ->> 'retention_minutes') || ' minutes', 'may not be seen by this login'),
-		'a day or more: so long may sluice be down without losing changes', 'EXEC sys.sp_cdc_change_job @job_type = N''cleanup'', @retention = 4320;';
+		'a day or more: so long may sluice be down without losing changes',
+		CASE WHEN (x.jobs ->> 'retention_minutes')::bigint < 1440 THEN 'EXEC sys.sp_cdc_change_job @job_type = N''cleanup'', @retention = 4320;' END;
 	RETURN QUERY SELECT * FROM _sluice.cdc_tables(s);
 END
 $$;
@@ -130,10 +135,17 @@ DECLARE
 	s _sluice.source := _sluice.source_find($1);
 	x _sluice.source_state;
 	lines text;
+	others text;
 BEGIN
 	SELECT * INTO x FROM _sluice.source_state y WHERE y.source_id = s.source_id;
 	IF x.discovered_at IS NULL THEN
 		PERFORM _sluice.fail('55000', format('the tables of source %s are not known yet', s.name), format('CALL sluice.refresh(%L);', s.name));
+	END IF;
+	IF NOT EXISTS (SELECT FROM _sluice.source_table f WHERE f.source_id = s.source_id AND f.schema_name || '.' || f.table_name LIKE coalesce($2, '%')) THEN
+		SELECT string_agg(n.name, ', ' ORDER BY n.name) INTO others FROM (SELECT f.schema_name || '.' || f.table_name AS name FROM _sluice.source_table f
+			WHERE f.source_id = s.source_id ORDER BY _sluice.distance(left(lower(f.schema_name || '.' || f.table_name), 60), left(lower($2), 60)), 1 LIMIT 20) n;
+		-- One line: a name may hold the end of one.
+		RETURN regexp_replace(format('-- no table of source %s is LIKE %L; %s', s.name, $2, coalesce('there are: ' || others, 'the login sees none')), '[\r\n]', ' ', 'g');
 	END IF;
 	SELECT string_agg(_sluice.cdc_enable(f.schema_name, f.table_name,
 			CASE WHEN i.n > 0 THEN left(format('%s_%s_%s', f.schema_name, f.table_name, i.n + 1), 100) END), E'\n' ORDER BY f.schema_name, f.table_name) INTO lines

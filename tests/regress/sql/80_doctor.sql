@@ -35,6 +35,7 @@ SELECT * FROM t.capture(NULL);
 SELECT sluice.cdc_script('erp');
 SELECT sluice.cdc_script('erp', 'dbo.lack%');
 SELECT sluice.cdc_script('erp', 'dbo.a');
+SELECT sluice.cdc_script('erp', 'dbo.lax');
 SELECT table_name, health, message, hint FROM sluice.table_status;
 SELECT count(*) FROM t.run();
 SELECT "check", object, ok, severity, regexp_replace(found, '[0-9:]+ ago', 'a moment ago') AS found FROM sluice.check_target('lake');
@@ -44,8 +45,15 @@ CALL sluice.refresh('lake', 0);
 SELECT t.claim() #>> '{batches,0,batch_id}' AS b \gset
 SELECT _sluice.batch_fail(format('{"worker_id": 1, "batches": [{"batch_id": %s, "generation": 1}], "kind": "transient", "message": "no route to host", "hint": "Look at the network."}', :'b')::jsonb);
 SELECT kind, state, message FROM sluice.job;
-SELECT "check", ok, found, fix_sql FROM sluice.check_target('lake') WHERE NOT ok;
+SELECT "check", ok, found, wanted, fix_sql FROM sluice.check_target('lake') WHERE NOT ok;
+CREATE VIEW t.fixes AS SELECT "check", fix_sql FROM sluice.check_source('erp') UNION ALL SELECT "check", fix_sql FROM sluice.check_cdc('erp') UNION ALL SELECT "check", fix_sql FROM sluice.check_target('lake');
 SELECT "check", ok, found FROM sluice.check_install() WHERE "check" IN ('worker', 'database');
+SELECT wanted, fix_sql FROM sluice.check_install() WHERE "check" = 'worker';
+SELECT t.poll(1, 20);
+SELECT _sluice.source_fail(jsonb_build_object('worker_id', 1, 'source_id', 1, 'generation', t.start(1) -> 'generation', 'kind', 'permanent', 'message', 'wrong password', 'hint', 'Mend it.'));
+SELECT found, wanted, fix_sql FROM sluice.check_source('erp') WHERE "check" = 'poll';
+-- fix_sql holds a statement or nothing.
+SELECT "check", fix_sql FROM (TABLE t.fixes UNION ALL SELECT "check", fix_sql FROM sluice.check_install()) f WHERE fix_sql !~ '^[A-Z]+ .*;$';
 -- A role that lost a grant shows as the statement that gives it back.
 REVOKE SELECT ON sluice.status FROM sluice_reader;
 SELECT object, found, fix_sql FROM sluice.check_install() WHERE "check" = 'grant';
