@@ -165,11 +165,12 @@ BEGIN
 	ELSIF t.wanted = 'run' AND t.trouble IS NULL AND t.fail_count = 0 THEN
 		RETURN format('table %s runs already', t.name);
 	END IF;
+	-- The source first, as a poll that is being stored has it.
+	UPDATE _sluice.source_state x SET next_poll_at = NULL, discover_asked_at = CASE WHEN t.phase = 'registered' THEN clock_timestamp() ELSE x.discover_asked_at END
+	WHERE x.source_id = t.source_id;
 	UPDATE _sluice.tab x SET wanted = 'run', trouble = NULL, code = NULL, message = NULL, hint = NULL, fail_count = 0, retry_at = NULL WHERE x.table_id = t.table_id
 	RETURNING * INTO t;
 	UPDATE _sluice.batch b SET retry_at = NULL, fail_count = 0 WHERE b.table_id = t.table_id;
-	UPDATE _sluice.source_state x SET next_poll_at = NULL, discover_asked_at = CASE WHEN t.phase = 'registered' THEN clock_timestamp() ELSE x.discover_asked_at END
-	WHERE x.source_id = t.source_id;
 	PERFORM _sluice.event_add('info', 'table', t.source_id, t.target_id, t.table_id, format('table %s resumed by %s', t.name, _sluice.caller()));
 	PERFORM _sluice.wake();
 	RETURN format('table %s runs', t.name);

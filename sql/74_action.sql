@@ -51,6 +51,8 @@ DECLARE
 BEGIN
 	SELECT * INTO j FROM _sluice.job x WHERE x.table_id = t.table_id AND x.request_key = $4;
 	IF j.job_id IS NULL THEN
+		-- The source first, as a poll that is being stored has it.
+		PERFORM FROM _sluice.source_state x WHERE x.source_id = t.source_id FOR NO KEY UPDATE;
 		SELECT * INTO t FROM _sluice.tab x WHERE x.table_id = t.table_id FOR UPDATE;
 		j := _sluice.job_open(t);
 	END IF;

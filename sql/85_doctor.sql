@@ -1,5 +1,10 @@
 -- The doctor: each check one row with what was found, what is wanted and the statement that mends it.
 
+CREATE FUNCTION _sluice.agent_start() RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$ SELECT 'EXEC xp_servicecontrol N''START'', N''SQLServerAGENT'';' $$;
+COMMENT ON FUNCTION _sluice.agent_start() IS 'T-SQL that starts SQL Server Agent';
+
 CREATE FUNCTION _sluice.steps(source_id bigint, target_id bigint) RETURNS TABLE ("check" text, object text, ok boolean, severity text, found text, wanted text, fix_sql text)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -8,7 +13,7 @@ AS $$
 		concat_ws(' ', s.step ->> 'found', CASE WHEN s.step ->> 'ms' IS NOT NULL THEN format('(%s ms)', s.step ->> 'ms') END),
 		-- What only a person can do is no SQL.
 		concat_ws('; ', s.step ->> 'wanted', CASE WHEN s.step ->> 'fix_sql' LIKE '--%' THEN ltrim(s.step ->> 'fix_sql', '- ') END),
-		CASE WHEN s.step ->> 'fix_sql' NOT LIKE '--%' THEN s.step ->> 'fix_sql' END
+		CASE WHEN s.step ->> 'fix_sql' NOT LIKE '--%' THEN s.step ->> 'fix_sql' WHEN s.step ->> 'check' = 'agent' THEN _sluice.agent_start() END
 	FROM _sluice.check_step s WHERE s.source_id = $1 OR s.target_id = $2 ORDER BY s.n
 $$;
 COMMENT ON FUNCTION _sluice.steps(bigint, bigint) IS 'What the worker found, as rows of a check';
@@ -117,7 +122,7 @@ BEGIN
 	agent := (x.server ->> 'agent')::boolean;
 	RETURN QUERY SELECT 'agent', coalesce(x.server ->> 'name', s.name), agent, CASE WHEN agent IS NULL THEN 'warning' WHEN agent THEN 'info' ELSE 'error' END,
 		CASE WHEN agent IS NULL THEN 'may not be seen by this login' WHEN agent THEN 'SQL Server Agent runs' ELSE 'SQL Server Agent does not run' END,
-		'SQL Server Agent runs: it is what captures', CASE WHEN agent THEN NULL WHEN agent IS NULL THEN format('GRANT VIEW SERVER STATE TO [%s];', replace(s.options ->> 'user', ']', ']]')) ELSE 'EXEC xp_servicecontrol N''START'', N''SQLServerAGENT'';' END;
+		'SQL Server Agent runs: it is what captures', CASE WHEN agent THEN NULL WHEN agent IS NULL THEN format('GRANT VIEW SERVER STATE TO [%s];', replace(s.options ->> 'user', ']', ']]')) ELSE _sluice.agent_start() END;
 	RETURN QUERY SELECT * FROM _sluice.cdc_capture(s, x);
 	RETURN QUERY SELECT 'retention', s.options ->> 'database', coalesce((x.jobs ->> 'retention_minutes')::bigint >= 1440, true),
 		CASE WHEN (x.jobs ->> 'retention_minutes')::bigint < 1440 THEN 'warning' ELSE 'info' END, coalesce((x.jobs ->> 'retention_minutes') || ' minutes', 'may not be seen by this login'),
