@@ -92,7 +92,7 @@ def test_fault_on_the_wire_loses_and_doubles_nothing(stack, fault):
     work = started(stack)
     stack.start()
     stack.wait_state(work.table)
-    for statement in ("cdc.dbo_mixed_CT", work.table):
+    for statement in ("[cdc].[dbo_mixed_CT] AS c", "[dbo].[mixed]"):
         stack.simulator.fault(fault.format(match=statement))
         for _ in range(5):
             work.transaction()
@@ -112,7 +112,7 @@ def test_silent_server_is_left_after_the_query_timeout(stack):
     stack.add_table(work.table)
     stack.start()
     stack.wait_state(work.table)
-    stack.simulator.fault("match cdc.dbo_mixed_CT\nstall_after_bytes 100\ncount 1")
+    stack.simulator.fault("match [cdc].[dbo_mixed_CT] AS c\nstall_after_bytes 100\ncount 1")
     for _ in range(3):
         work.transaction()
     assert_exact(stack, work)

@@ -159,7 +159,7 @@ class Torture:
         if not any(worker.poll() is None for worker in self.stack.workers):
             self._start()
         if self.random.random() < 0.25:
-            match = self.random.choice(("cdc.dbo_mixed_CT", self.work.table))
+            match = self.random.choice(("[cdc].[dbo_mixed_CT] AS c", "[dbo].[mixed]"))
             self.simulator.fault(self.random.choice(FAULTS).format(match=match))
             self.faults += 1
         elif self.random.random() < 0.05:
