@@ -40,27 +40,27 @@ TELL_S = 10
 
 
 class Progress:
-    """Phase, rows and seconds on standard error: at a phase's begin and end and every TELL_S between."""
+    """Phase, rows (or what else it counts) and seconds on standard error: at a phase's begin and end and every TELL_S between."""
 
     def __init__(self):
         self.begun = self.phase_begun = self.told = time.monotonic()
-        self.phase, self.rows = None, 0
+        self.phase, self.count, self.unit = None, 0, "rows"
 
-    def __call__(self, phase, rows=0):
+    def __call__(self, phase, count=0, unit="rows"):
         now = time.monotonic()
         if phase != self.phase:
             self.end()
-            self.phase, self.rows, self.phase_begun, self.told = phase, rows, now, now
+            self.phase, self.count, self.unit, self.phase_begun, self.told = phase, count, unit, now, now
             self._tell(f"{phase} begins")
             return
-        self.rows += rows
+        self.count += count
         if now - self.told >= TELL_S:
             self.told = now
-            self._tell(f"{phase}: {self.rows} rows")
+            self._tell(f"{phase}: {self.count} {self.unit}")
 
     def end(self):
         if self.phase:
-            self._tell(f"{self.phase} took {time.monotonic() - self.phase_begun:.1f} s" + (f", {self.rows} rows" if self.rows else ""))
+            self._tell(f"{self.phase} took {time.monotonic() - self.phase_begun:.1f} s" + (f", {self.count} {self.unit}" if self.count else ""))
         self.phase = None
 
     def _tell(self, text):
@@ -133,7 +133,7 @@ class Torture:
         for left in range(self.rows, 0, -FILL_ROWS):
             self.tell("fill", min(left, FILL_ROWS))
             self.work.fill(min(left, FILL_ROWS))
-        self.tell("kill")
+        self.tell("kill", unit="hurts")
         self.stack.register(query_timeout=5)
         self.stack.add_table(self.work.table, load_range_rows=max(500, self.rows // 10), target_file_bytes=max(30000, self.rows * 20))
         self._start()
@@ -142,7 +142,7 @@ class Torture:
             while time.monotonic() < end:
                 time.sleep(self.random.uniform(0.05, 1.5))
                 self._hurt()
-                self.tell("kill")
+                self.tell("kill", 1, "hurts")
         self.simulator.fault("")
 
     def _start(self):
@@ -159,7 +159,7 @@ class Torture:
         if not any(worker.poll() is None for worker in self.stack.workers):
             self._start()
         if self.random.random() < 0.25:
-            match = self.random.choice(("[cdc].[dbo_mixed_CT] AS c", "[dbo].[mixed]"))
+            match = self.random.choice(("cdc.dbo_mixed_CT", self.work.table))
             self.simulator.fault(self.random.choice(FAULTS).format(match=match))
             self.faults += 1
         elif self.random.random() < 0.05:
