@@ -19,6 +19,9 @@ CREATE VIEW _sluice.claimable AS
 		AND (b.commit_no IS NOT NULL OR b.table_id IS NULL OR (t.trouble IS NULL AND (t.wanted = 'run' OR b.state <> 'planned')))
 		AND (b.work IN ('check', 'recover') OR NOT p.recover)
 		AND (b.work = 'check' OR NOT EXISTS (SELECT FROM _sluice.target_refused r WHERE r.target_id = b.target_id))
+		-- Of a new target nothing is known before its first check has ended.
+		AND (b.work = 'check' OR NOT EXISTS (SELECT FROM _sluice.target_state x JOIN _sluice.batch o ON o.target_id = x.target_id AND o.work = 'check'
+			WHERE x.target_id = b.target_id AND x.checked_at IS NULL))
 		-- One commit is one piece of work: while one of its batches is held or waits, so do the others.
 		AND (b.commit_no IS NULL OR NOT EXISTS (SELECT FROM _sluice.batch o WHERE o.source_id = b.source_id AND o.target_id = b.target_id AND o.commit_no = b.commit_no
 			AND (o.lease_until >= clock_timestamp() OR o.retry_at > clock_timestamp())))

@@ -21,6 +21,9 @@ GRANT SELECT ON t.seen TO PUBLIC;
 SELECT t.facts(1, t.tab(1, 't1', 10, 'id,v,blob', 'id', jsonb_build_array(t.instance(1, 'dbo_t1', 16, 'id,v,blob'))));
 SELECT table_name FROM sluice.add_table('erp.dbo.t1', options => '{"max_file_age": 0}');
 SELECT t.poll(1, 32);
+-- Nothing before the first check has ended.
+SELECT t.claim() ->> 'work' AS first, t.claim(64, 11) IS NULL AS no_second;
+SELECT _sluice.child_gone('{"worker_id": 1, "pid": 10}');
 -- A store that ignores the condition gets nothing, not even recovery; it is checked again later.
 SELECT t.check('bad', 'ok');
 SELECT t.claim() IS NULL AS nothing;
