@@ -113,12 +113,12 @@ class File:
         self._facts = None
 
     def scan(self):
-        """(line, row) of every sound line in turn; once it has ended the facts are known."""
+        """(line's bytes, row) of every sound line in turn; once it has ended the facts are known."""
         data = self.store.read(self.key)
         problems, count, first, last = [], 0, None, None
         for n, line in enumerate(self._lines(data, problems), 1):
             try:
-                row = DECODER.decode(line)
+                row = decode(line)
                 self._check(row, last)
             except (ValueError, KeyError, TypeError) as error:
                 problems.append(f"{self.key} line {n}: {type(error).__name__} {error}")
@@ -133,13 +133,13 @@ class File:
 
     def _lines(self, data, problems):
         try:
-            text = expand(self.key, data).decode("utf-8", errors="surrogatepass")
+            text = expand(self.key, data)
         except (ValueError, OSError, EOFError, zstandard.ZstdError) as error:
             problems.append(f"{self.key}: {error}")
             return []
-        if text and not text.endswith("\n"):
+        if text and not text.endswith(b"\n"):
             problems.append(f"{self.key}: the last line has no end")
-        return text.split("\n")[:-1]
+        return text.split(b"\n")[:-1]
 
     def _check(self, row, before):
         if row["_sluice_op"] not in ("R", "I", "U", "D"):
@@ -180,6 +180,11 @@ def distinct(pairs):
 DECODER = json.JSONDecoder(parse_float=decimal.Decimal, object_pairs_hook=distinct)
 
 
+def decode(line):
+    """The row of a line's bytes. Line by line: one character beyond 16 bits would make a whole file's text four times as large."""
+    return DECODER.decode(line.decode("utf-8", errors="surrogatepass"))
+
+
 def freeze(row, without=()):
     """A row's values as something that can be counted; numbers keep their type."""
     return tuple(sorted((name, type(value).__name__, str(value)) for name, value in row.items()
@@ -216,7 +221,7 @@ class Folded(collections.abc.Mapping):
         head = bytes.fromhex(row["_sluice_seq"])
         if row["_sluice_op"] == "D":
             return head + GONE
-        return head + (PARTIAL if row["_sluice_unchanged"] else WHOLE) + line.encode("utf-8", errors="surrogatepass")
+        return head + (PARTIAL if row["_sluice_unchanged"] else WHOLE) + line
 
     @staticmethod
     def later(held, version):
@@ -229,8 +234,8 @@ class Folded(collections.abc.Mapping):
         held = self._versions[values]
         state = None
         for version in held if type(held) is list else [held]:
-            text = version[SEQUENCE_BYTES + 1:].decode("utf-8", errors="surrogatepass")
-            state = self._follow(state, DECODER.decode(text)) if text else None
+            line = version[SEQUENCE_BYTES + 1:]
+            state = self._follow(state, decode(line)) if line else None
         return state
 
     @staticmethod
