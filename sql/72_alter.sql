@@ -103,6 +103,9 @@ BEGIN
 	WHERE s.source_id = t.source_id AND s.schema_name = t.schema_name AND s.table_name = t.table_name;
 	PERFORM _sluice.fail('42703', unknown.message, unknown.hint) WHERE unknown.message IS NOT NULL;
 	UPDATE _sluice.tab x SET options = given WHERE x.table_id = t.table_id;
+	-- The layout of what is planned stands; a limit that stopped it must not.
+	UPDATE _sluice.batch b SET max_value_bytes = (_sluice.options_full('table', given) ->> 'max_value_bytes')::bigint
+	WHERE b.table_id = t.table_id AND b.work IN ('load', 'cdc');
 	PERFORM _sluice.event_add('info', 'table', t.source_id, t.target_id, t.table_id, format('table %s altered by %s', t.name, _sluice.caller()));
 	PERFORM _sluice.wake();
 	RETURN QUERY SELECT t.name, coalesce(t.trouble, t.phase), CASE
