@@ -22,7 +22,7 @@ static Sink *open_sink(bool xattr)
 
     cJSON_AddStringToObject(options, "path", root);
     cJSON_AddBoolToObject(options, "xattr", xattr);
-    if (sink_open("file", options, NULL, (SinkBeat){NULL, NULL}, &sink, &error) < 0)
+    if (sink_open("file", options, NULL, (Beat){NULL, NULL}, &sink, &error) < 0)
         printf("# %s\n", error.message);
     cJSON_Delete(options);
     return sink;
@@ -161,11 +161,11 @@ static void test_open(void)
     cJSON *options = cJSON_CreateObject();
     Sink *sink;
 
-    check(sink_open("file", options, NULL, (SinkBeat){NULL, NULL}, &sink, &error) < 0 && error.hint[0], "a file target without path is refused");
+    check(sink_open("file", options, NULL, (Beat){NULL, NULL}, &sink, &error) < 0 && error.hint[0], "a file target without path is refused");
     cJSON_AddStringToObject(options, "path", "/nonexistent/folder");
-    check(sink_open("file", options, NULL, (SinkBeat){NULL, NULL}, &sink, &error) < 0 && error.kind == ERROR_PERMANENT && error.hint[0],
+    check(sink_open("file", options, NULL, (Beat){NULL, NULL}, &sink, &error) < 0 && error.kind == ERROR_PERMANENT && error.hint[0],
           "a folder that is not there is refused with a hint");
-    check(sink_open("tape", options, NULL, (SinkBeat){NULL, NULL}, &sink, &error) < 0, "an unknown kind is refused");
+    check(sink_open("tape", options, NULL, (Beat){NULL, NULL}, &sink, &error) < 0, "an unknown kind is refused");
     cJSON_Delete(options);
 }
 
@@ -192,12 +192,12 @@ static void test_doctor(void)
     int good = 0;
 
     cJSON_AddStringToObject(options, "path", root);
-    check(sink_check("file", options, NULL, (SinkBeat){NULL, NULL}, "lake", &answer, &error) == 0, "the doctor answers");
+    check(sink_check("file", options, NULL, (Beat){NULL, NULL}, "lake", &answer, &error) == 0, "the doctor answers");
     cJSON_ArrayForEach(row, answer) good += json_boolean(row, "ok", false);
     check(good == 7 && cJSON_GetArraySize(answer) == 7, "its seven steps hold on a folder");
     cJSON_Delete(answer);
     cJSON_ReplaceItemInObject(options, "path", cJSON_CreateString("/nonexistent"));
-    check(sink_check("file", options, NULL, (SinkBeat){NULL, NULL}, "lake", &answer, &error) == 0 &&
+    check(sink_check("file", options, NULL, (Beat){NULL, NULL}, "lake", &answer, &error) == 0 &&
               !json_boolean(cJSON_GetArrayItem(answer, 0), "ok", true) && json_boolean(cJSON_GetArrayItem(answer, 6), "skipped", false),
           "after a step that fails the others are skipped");
     cJSON_Delete(answer);

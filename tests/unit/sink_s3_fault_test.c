@@ -161,7 +161,7 @@ static Peer peer_open(const Exchange *script)
     cJSON *options;
     Peer peer = peer_start(script, &options);
 
-    if (sink_open("s3", options, &secret, (SinkBeat){stop_beat, &stop_at_ms}, &peer.sink, &error) < 0)
+    if (sink_open("s3", options, &secret, (Beat){stop_beat, &stop_at_ms}, &peer.sink, &error) < 0)
         exit(2);
     cJSON_Delete(options);
     return peer;
@@ -349,7 +349,7 @@ static void test_doctor(void)
     const cJSON *row;
     char bad[200] = "";
 
-    check(sink_check("s3", options, &secret, (SinkBeat){NULL, NULL}, "lake", &answer, &error) == 0, "the doctor answers");
+    check(sink_check("s3", options, &secret, (Beat){NULL, NULL}, "lake", &answer, &error) == 0, "the doctor answers");
     cJSON_ArrayForEach(row, answer) {
         if (!json_boolean(row, "ok", true))
             snprintf(bad + strlen(bad), sizeof bad - strlen(bad), "%s,", json_text(row, "check", ""));

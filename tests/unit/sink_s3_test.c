@@ -46,7 +46,7 @@ static Sink *open_with(const char *option, const char *value, const SinkSecret *
         cJSON_DeleteItemFromObject(options, option);
         cJSON_AddStringToObject(options, option, value);
     }
-    if (sink_open("s3", options, secret, (SinkBeat){count_beat, NULL}, &sink, &error) < 0)
+    if (sink_open("s3", options, secret, (Beat){count_beat, NULL}, &sink, &error) < 0)
         printf("# %s\n", error.message);
     cJSON_Delete(options);
     return sink;
@@ -267,10 +267,10 @@ static void test_refusals(void)
     put_fails(open_with("endpoint", "http://127.0.0.1:9", NULL), "an endpoint where nobody listens is an error with a hint");
     if (getenv("SLUICE_TEST_S3_CA"))
         put_fails(open_with("ca_file", "", NULL), "a certificate of an unknown authority is refused with a hint");
-    check(sink_open("s3", options, NULL, (SinkBeat){NULL, NULL}, &sink, &error) < 0 && error.hint[0], "an s3 target without bucket is refused");
+    check(sink_open("s3", options, NULL, (Beat){NULL, NULL}, &sink, &error) < 0 && error.hint[0], "an s3 target without bucket is refused");
     cJSON_AddStringToObject(options, "bucket", "abc");
     cJSON_AddStringToObject(options, "endpoint", "https://key:secret@host");
-    check(sink_open("s3", options, NULL, (SinkBeat){NULL, NULL}, &sink, &error) < 0 && !strstr(error.message, "secret@"), "keys in the endpoint are refused");
+    check(sink_open("s3", options, NULL, (Beat){NULL, NULL}, &sink, &error) < 0 && !strstr(error.message, "secret@"), "keys in the endpoint are refused");
     cJSON_Delete(options);
 }
 
@@ -291,7 +291,7 @@ static void test_doctor(void)
     const cJSON *row;
     int good = 0;
 
-    holds(sink_check("s3", options, NULL, (SinkBeat){count_beat, NULL}, folder, &answer, &error), "the doctor answers");
+    holds(sink_check("s3", options, NULL, (Beat){count_beat, NULL}, folder, &answer, &error), "the doctor answers");
     cJSON_ArrayForEach(row, answer) {
         good += json_boolean(row, "ok", false);
         printf("# %s: %s\n", json_text(row, "check", ""), json_text(row, "found", ""));

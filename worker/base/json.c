@@ -48,13 +48,3 @@ int json_need_text(const cJSON *object, const char *name, const char **ret, Erro
     *ret = text;
     return 0;
 }
-
-int json_need_integer(const cJSON *object, const char *name, int64_t *ret, Error *error)
-{
-    const cJSON *member = json_member(object, name);
-
-    if (!cJSON_IsNumber(member) && !cJSON_IsString(member))
-        return error_set(error, ERROR_INTERNAL, NULL, "a control message lacks the number \"%s\"", name);
-    *ret = json_integer(object, name, 0);
-    return 0;
-}

@@ -17,6 +17,5 @@ int64_t json_integer(const cJSON *object, const char *name, int64_t otherwise); 
 bool json_boolean(const cJSON *object, const char *name, bool otherwise);
 const cJSON *json_member(const cJSON *object, const char *name); /* NULL where absent or null */
 int json_need_text(const cJSON *object, const char *name, const char **ret, Error *error);
-int json_need_integer(const cJSON *object, const char *name, int64_t *ret, Error *error);
 
 #endif

@@ -20,7 +20,6 @@
 #define PUT_BYTES_MAX PART_BYTES        /* a smaller object is one PutObject */
 #define GROUP_BATCHES_MAX 64
 #define GROUP_BYTES_MAX MIB(16)         /* encoded bytes the objects of one group hold in memory together */
-#define CONTROL_MESSAGE_MAX MIB(64)     /* one answer of a _sluice function */
 #define SMALL_OBJECT_MAX MIB(16)        /* manifests, epochs, control rows */
 #define RUNNERS_MAX 32
 #define POSITION_BYTES_MAX 32           /* binary position of a row */

@@ -7,14 +7,8 @@
 #include <unistd.h>
 
 static struct {
-    LogLevel threshold;
     char prefix[300];
-} log_state = {.threshold = LOG_INFO};
-
-void log_threshold(LogLevel level)
-{
-    log_state.threshold = level;
-}
+} log_state;
 
 void log_context(const char *process, const char *source, const char *table, long long batch)
 {
@@ -29,13 +23,11 @@ void log_context(const char *process, const char *source, const char *table, lon
 
 void log_line(LogLevel level, const char *format, ...)
 {
-    static const char *const names[] = {"DEBUG", "INFO", "NOTICE", "WARNING", "ERROR", "FATAL"};
+    static const char *const names[] = {"INFO", "NOTICE", "WARNING", "ERROR", "FATAL"};
     char line[1000];
     int length, more;
     va_list arguments;
 
-    if (level < log_state.threshold)
-        return;
     length = snprintf(line, sizeof line, "%s\t%s", names[level], log_state.prefix);
     va_start(arguments, format);
     more = vsnprintf(line + length, sizeof line - (size_t)length, format, arguments);

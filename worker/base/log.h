@@ -10,9 +10,8 @@
 
 #include "base/error.h"
 
-typedef enum LogLevel { LOG_DEBUG, LOG_INFO, LOG_NOTICE, LOG_WARNING, LOG_ERROR, LOG_FATAL } LogLevel;
+typedef enum LogLevel { LOG_INFO, LOG_NOTICE, LOG_WARNING, LOG_ERROR, LOG_FATAL } LogLevel;
 
-void log_threshold(LogLevel level); /* lines below it are dropped; LOG_INFO at start */
 /* What the following lines are about; NULL and 0 leave a part out. Strings are copied. */
 void log_context(const char *process, const char *source, const char *table, long long batch);
 void log_line(LogLevel level, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -47,7 +47,7 @@ static bool is_temporary_key(const char *key)
     return strncmp(key, FILE_TEMPORARY, length) == 0 && (key[length] == '/' || !key[length]);
 }
 
-static int file_open_sink(const cJSON *options, const SinkSecret *secret, SinkBeat beat, Sink **ret, Error *error)
+static int file_open_sink(const cJSON *options, const SinkSecret *secret, Beat beat, Sink **ret, Error *error)
 {
     const char *path = json_text(options, "path", NULL);
     size_t length = path ? strlen(path) : 0;

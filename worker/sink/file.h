@@ -21,7 +21,7 @@
 typedef struct FileSink {
     Sink sink;
     char path[PATH_MAX];
-    SinkBeat beat;
+    Beat beat;
     int64_t beat_ms; /* when it was last called */
     bool xattr;
     char *folders[FILE_FOLDERS_KNOWN]; /* known to be there and durable */

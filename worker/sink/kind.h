@@ -11,7 +11,7 @@
 
 typedef struct SinkKind {
     const char *name;
-    int (*open)(const cJSON *options, const SinkSecret *secret, SinkBeat beat, Sink **ret, Error *error);
+    int (*open)(const cJSON *options, const SinkSecret *secret, Beat beat, Sink **ret, Error *error);
     void (*close)(Sink *sink);
     int (*begin)(Sink *sink, const char *key, const char *attempt, SinkObject **ret, Error *error);
     int (*write)(SinkObject *object, const void *data, size_t length, Error *error);

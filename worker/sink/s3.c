@@ -121,7 +121,7 @@ static int options_take(S3Sink *sink, const cJSON *options, Error *error)
     return address_take(sink, options, error);
 }
 
-static int s3_open(const cJSON *options, const SinkSecret *secret, SinkBeat beat, Sink **ret, Error *error)
+static int s3_open(const cJSON *options, const SinkSecret *secret, Beat beat, Sink **ret, Error *error)
 {
     S3Sink *sink = calloc(1, sizeof *sink);
 

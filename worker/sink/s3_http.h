@@ -25,7 +25,7 @@ typedef struct S3Http {
     char region[64];
     char ca_file[PATH_MAX];
     char access_key[160], secret_key[160], session_token[4096];
-    SinkBeat beat;
+    Beat beat;
     int64_t beat_ms;
     int tries_max;
     int64_t clock_offset_s; /* server's clock - ours, once it has complained */

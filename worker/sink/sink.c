@@ -8,7 +8,7 @@
 
 static const SinkKind *const kinds[] = {&file_kind, &s3_kind};
 
-int sink_open(const char *kind, const cJSON *options, const SinkSecret *secret, SinkBeat beat, Sink **ret, Error *error)
+int sink_open(const char *kind, const cJSON *options, const SinkSecret *secret, Beat beat, Sink **ret, Error *error)
 {
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         if (strcmp(kinds[i]->name, kind) != 0)

@@ -16,8 +16,6 @@
 typedef struct Sink Sink;
 typedef struct SinkObject SinkObject;
 
-typedef Beat SinkBeat;
-
 typedef enum SinkOutcome {
     SINK_CREATED, /* the object is there and it is ours */
     SINK_EXISTS   /* an object stood there already (412, 409, EEXIST): read its attempt with sink_head */
@@ -35,7 +33,7 @@ typedef struct SinkSecret {
     const char *access_key, *secret_key, *session_token;
 } SinkSecret;
 
-int sink_open(const char *kind, const cJSON *options, const SinkSecret *secret, SinkBeat beat, Sink **ret, Error *error);
+int sink_open(const char *kind, const cJSON *options, const SinkSecret *secret, Beat beat, Sink **ret, Error *error);
 void sink_close(Sink *sink);
 
 /* An object under way. Small ones stay in memory until completed, larger ones are uploaded part by part as written. */
@@ -60,7 +58,7 @@ int sink_list(Sink *sink, const char *prefix, const char *after, int (*each)(voi
               void *context, Error *error);
 /* The doctor: steps as source_check (reach, list, put, conditional put, conditional complete, get, abort); writes only below
  * `{prefix}/_sluice/check/` and removes what it wrote where it may. Caller frees *answer. */
-int sink_check(const char *kind, const cJSON *options, const SinkSecret *secret, SinkBeat beat, const char *prefix, cJSON **answer,
+int sink_check(const char *kind, const cJSON *options, const SinkSecret *secret, Beat beat, const char *prefix, cJSON **answer,
                Error *error);
 
 #endif

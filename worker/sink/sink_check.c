@@ -21,7 +21,7 @@ typedef struct Check {
     const char *kind;
     const cJSON *options;
     const SinkSecret *secret;
-    SinkBeat beat;
+    Beat beat;
     char folder[512];  /* ends with "/" */
     char object[600];  /* the key that is written */
     char fenced[600];  /* the key whose upload is aborted */
@@ -257,7 +257,7 @@ static int check_prepare(Check *check, const char *prefix, cJSON *options, Error
     return 0;
 }
 
-int sink_check(const char *kind, const cJSON *options, const SinkSecret *secret, SinkBeat beat, const char *prefix, cJSON **answer,
+int sink_check(const char *kind, const cJSON *options, const SinkSecret *secret, Beat beat, const char *prefix, cJSON **answer,
                Error *error)
 {
     cJSON *copy = options ? cJSON_Duplicate(options, true) : cJSON_CreateObject();

@@ -10,12 +10,11 @@
 
 typedef struct SourceKind {
     const char *name;
-    int (*open)(const cJSON *options, const char *password, SourceBeat beat, Source **ret, Error *error);
+    int (*open)(const cJSON *options, const char *password, Beat beat, Source **ret, Error *error);
     void (*close)(Source *source);
     int (*poll)(Source *source, const cJSON *ask, cJSON **answer, Error *error);
     int (*discover)(Source *source, cJSON **answer, Error *error);
     int (*split)(Source *source, const cJSON *ask, cJSON **ret, Error *error);
-    int (*position)(Source *source, char *ret, size_t size, Error *error);
     int (*position_after)(Source *source, char *ret, size_t size, Error *error);
     int (*read)(Source *source, const ReadSpec *spec, Reader **ret, Error *error);
     int (*next)(Reader *reader, const ColumnBatch **ret, Error *error);
@@ -23,7 +22,7 @@ typedef struct SourceKind {
     const char *(*reader_position)(const Reader *reader);
     int (*last_key)(const Reader *reader, cJSON **ret, Error *error);
     void (*reader_close)(Reader *reader);
-    int (*check)(const cJSON *options, const char *password, SourceBeat beat, cJSON **answer, Error *error);
+    int (*check)(const cJSON *options, const char *password, Beat beat, cJSON **answer, Error *error);
 } SourceKind;
 
 struct Source {

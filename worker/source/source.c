@@ -16,7 +16,7 @@ static const SourceKind *kind_find(const char *name, Error *error)
     return NULL;
 }
 
-int source_open(const char *kind, const cJSON *options, const char *password, SourceBeat beat, Source **ret,
+int source_open(const char *kind, const cJSON *options, const char *password, Beat beat, Source **ret,
                 Error *error)
 {
     const SourceKind *found = kind_find(kind, error);
@@ -43,11 +43,6 @@ int source_discover(Source *source, cJSON **answer, Error *error)
 int source_split(Source *source, const cJSON *ask, cJSON **ret, Error *error)
 {
     return source->kind->split(source, ask, ret, error);
-}
-
-int source_position(Source *source, char *ret, size_t size, Error *error)
-{
-    return source->kind->position(source, ret, size, error);
 }
 
 int source_position_after(Source *source, char *ret, size_t size, Error *error)
@@ -86,7 +81,7 @@ void reader_close(Reader *reader)
         reader->kind->reader_close(reader);
 }
 
-int source_check(const char *kind, const cJSON *options, const char *password, SourceBeat beat, cJSON **answer,
+int source_check(const char *kind, const cJSON *options, const char *password, Beat beat, cJSON **answer,
                  Error *error)
 {
     const SourceKind *found = kind_find(kind, error);

@@ -19,8 +19,6 @@
 typedef struct Source Source;
 typedef struct Reader Reader;
 
-typedef Beat SourceBeat;
-
 /* What one reader is to read: all of it comes from a claimed batch (control/README.md, batch_claim). */
 typedef struct ReadSpec {
     const cJSON *batch;      /* kind, from, to, keys, job, range, schema {source, instance, ...} */
@@ -33,7 +31,7 @@ typedef struct ReadSpec {
 } ReadSpec;
 
 /* password: the secret itself, resolved by the caller, wiped by it afterwards; may be NULL (Kerberos). */
-int source_open(const char *kind, const cJSON *options, const char *password, SourceBeat beat, Source **ret,
+int source_open(const char *kind, const cJSON *options, const char *password, Beat beat, Source **ret,
                 Error *error);
 void source_close(Source *source);
 
@@ -44,8 +42,6 @@ int source_discover(Source *source, cJSON **answer, Error *error);
 /* The upper bound of the next load range: *ret = JSON array of key texts, or NULL where the table ends. Caller frees.
  */
 int source_split(Source *source, const cJSON *ask, cJSON **ret, Error *error);
-/* The position captured now; every row visible to a later read that has a lower position is in the change log. */
-int source_position(Source *source, char *ret, size_t size, Error *error);
 
 int source_read(Source *source, const ReadSpec *spec, Reader **ret, Error *error);
 /* *ret = a batch with at least one row, or NULL at the proved end of the range. */
@@ -67,7 +63,7 @@ void reader_close(Reader *reader);
 
 /* The doctor. Needs no open source: each step {check, object, ok, severity, found, wanted, fix_sql, ms, skipped}.
  * Caller frees. */
-int source_check(const char *kind, const cJSON *options, const char *password, SourceBeat beat, cJSON **answer,
+int source_check(const char *kind, const cJSON *options, const char *password, Beat beat, cJSON **answer,
                  Error *error);
 
 #endif

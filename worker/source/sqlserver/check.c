@@ -137,7 +137,7 @@ static int check_server(Check *check, const cJSON *options, const char *password
     return status;
 }
 
-int sqlserver_check(const cJSON *options, const char *password, SourceBeat beat, cJSON **answer, Error *error)
+int sqlserver_check(const cJSON *options, const char *password, Beat beat, cJSON **answer, Error *error)
 {
     Check check = {.stopped = false};
     Error failure;

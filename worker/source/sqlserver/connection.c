@@ -237,7 +237,7 @@ static int session_prepare(Connection *connection, const LoginOptions *options, 
     return connection_batch(connection, text, error);
 }
 
-int connection_open(Connection *connection, const LoginOptions *options, const char *password, SourceBeat beat,
+int connection_open(Connection *connection, const LoginOptions *options, const char *password, Beat beat,
                     Error *error)
 {
     char path[4096];

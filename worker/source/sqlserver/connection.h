@@ -40,7 +40,7 @@ typedef struct LoginOptions {
 
 typedef struct Connection {
     DBPROCESS *process;
-    SourceBeat beat;
+    Beat beat;
     int64_t beaten_ms; /* monotonic */
     Error failure;     /* the first error since connection_forget */
     bool failed;
@@ -55,7 +55,7 @@ int login_options_read(const cJSON *options, LoginOptions *ret, Error *error);
 /* The text of the private configuration file; section "sluice". */
 int login_configuration(const LoginOptions *options, Buffer *ret, Error *error);
 
-int connection_open(Connection *connection, const LoginOptions *options, const char *password, SourceBeat beat,
+int connection_open(Connection *connection, const LoginOptions *options, const char *password, Beat beat,
                     Error *error);
 void connection_close(Connection *connection);
 /* Calls the beat if a second has passed; ERROR_INTERRUPTED if it says stop. For loops that do not wait. */

@@ -13,7 +13,6 @@ const SourceKind sqlserver_kind = {
     .poll = sqlserver_poll,
     .discover = sqlserver_discover,
     .split = sqlserver_split,
-    .position = sqlserver_position,
     .position_after = sqlserver_position_after,
     .read = sqlserver_read,
     .next = sqlserver_next,
@@ -104,7 +103,7 @@ static int downgrade_check(SqlServer *server, Error *error)
     return 0;
 }
 
-int sqlserver_open(const cJSON *options, const char *password, SourceBeat beat, Source **ret, Error *error)
+int sqlserver_open(const cJSON *options, const char *password, Beat beat, Source **ret, Error *error)
 {
     LoginOptions login;
     SqlServer *server;

@@ -35,7 +35,7 @@ int text_table(Buffer *text, const char *schema, const char *table, Error *error
 /* "[cdc].[instance_CT]" */
 int text_change_table(Buffer *text, const char *instance, Error *error);
 
-int sqlserver_open(const cJSON *options, const char *password, SourceBeat beat, Source **ret, Error *error);
+int sqlserver_open(const cJSON *options, const char *password, Beat beat, Source **ret, Error *error);
 void sqlserver_close(Source *source);
 /* encrypt_option of our connection (sys.dm_exec_connections): "TRUE", "FALSE", or "" where VIEW SERVER STATE is not granted. */
 void sqlserver_encrypt_option(SqlServer *server, char word[64]);
@@ -50,6 +50,6 @@ int sqlserver_verify(Reader *reader, Error *error);
 const char *sqlserver_reader_position(const Reader *reader);
 int sqlserver_last_key(const Reader *reader, cJSON **ret, Error *error);
 void sqlserver_reader_close(Reader *reader);
-int sqlserver_check(const cJSON *options, const char *password, SourceBeat beat, cJSON **answer, Error *error);
+int sqlserver_check(const cJSON *options, const char *password, Beat beat, cJSON **answer, Error *error);
 
 #endif
