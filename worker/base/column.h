@@ -67,7 +67,8 @@ typedef struct ColumnBatch {
     int rows;
     size_t size;                                      /* bytes of data, to bound the batch */
     ColumnVector *columns;                            /* [schema->count] */
-    char op[BATCH_ROWS_MAX];                          /* 'R' 'I' 'U' 'D' */
+    char op[BATCH_ROWS_MAX];                          /* 'R' 'I' 'U' 'D'; 'B' the row before the 'U' that follows it in the same
+                                                         batch (only where the batch asks for images) */
     int64_t commit_us[BATCH_ROWS_MAX];                /* UTC microseconds; INT64_MIN = unknown */
     int position_length;                              /* bytes of each position */
     uint8_t position[BATCH_ROWS_MAX][POSITION_BYTES_MAX]; /* sorts bytewise; lands as lower-case hex after epoch and incarnation */

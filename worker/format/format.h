@@ -8,6 +8,7 @@
 #define SLUICE_FORMAT_H
 
 #include "base/column.h"
+#include "base/json.h"
 
 typedef struct Format Format;
 
@@ -17,18 +18,22 @@ typedef struct FormatOutput {
 } FormatOutput;
 
 typedef struct FormatSpec {
-    const char *format;      /* "jsonl" */
-    const char *compression; /* "none", "gzip", "zstd" */
+    const char *format;      /* "jsonl", "csv", "parquet" */
+    const char *compression; /* "none", "gzip", "zstd", "snappy" (parquet only) */
     int level;               /* 0 = the default (zstd 1, gzip 6) */
-    const char *profile;     /* "sluice" */
+    const char *profile;     /* "sluice", "debezium" (jsonl), "dms" (csv, parquet) */
+    const cJSON *options;    /* what else the table's options say of the format (sql/05_option.sql); NULL or a missing member = the default */
     uint32_t epoch;
     uint16_t incarnation;
+    const char *source_kind, *source, *database, *schema, *table; /* where the rows come from, for envelopes that name it; "" = not known */
+    size_t memory_max;       /* bytes the encoder may hold, 0 = its own default; it makes smaller row groups rather than hold more */
 } FormatSpec;
 
 /* "jsonl", "jsonl.zst", "jsonl.gz": the end of the object's name. ERROR_PERMANENT for a combination we do not write. */
 int format_extension(const char *format, const char *compression, char *ret, size_t size, Error *error);
 int format_open(const FormatSpec *spec, const Schema *schema, FormatOutput output, Format **ret, Error *error);
-/* Writes rows [first, first + count) of the batch. */
+/* Writes rows [first, first + count) of the batch. A before image (op 'B') is written only by a profile that shows it and is no row of
+ * the file's count. */
 int format_write(Format *format, const ColumnBatch *batch, int first, int count, Error *error);
 /* Bytes the file would have if closed now; an estimate that never runs far behind (<= one compressor window). */
 uint64_t format_size(const Format *format);
