@@ -115,12 +115,11 @@ static void test_fence(Sink *sink)
     check(temporaries() == 0 && !exists("t/dropped"), "an object closed before it is completed leaves nothing");
 }
 
-static int collect(void *context, const char *key, uint64_t bytes)
+static int collect(void *context, const SinkEntry *entry)
 {
     char *text = context;
 
-    (void)bytes;
-    snprintf(text + strlen(text), LISTED_MAX - strlen(text), "%s ", key);
+    snprintf(text + strlen(text), LISTED_MAX - strlen(text), "%s ", entry->key);
     return 0;
 }
 
@@ -142,6 +141,18 @@ static void test_list(Sink *sink)
     check(strncmp(found, "lz ", 3) == 0 && !strstr(found, "_sluice/tmp"), "temporaries are not listed");
     found[0] = '\0';
     check(sink_list(sink, "none/", NULL, collect, found, &error) == 0 && !found[0], "an absent prefix is an empty listing");
+    check(sink_remove(sink, "lz", &error) == 0 && !exists("lz") && exists("l/b"), "a removed object is gone, others are not");
+    check(sink_remove(sink, "lz", &error) == 0, "removing what is not there is no error");
+}
+
+static void test_sweep(Sink *sink)
+{
+    SinkObject *stale = prepared(sink, "t/stale", ATTEMPT_1, "x");
+    int ended = 0;
+
+    check(sink_uploads_sweep(sink, "", 3600, &ended, &error) == 0 && ended == 0 && temporaries() == 1, "a young temporary is left alone");
+    check(sink_uploads_sweep(sink, "", -1, &ended, &error) == 0 && ended == 1 && temporaries() == 0, "one older than asked for is ended and counted");
+    sink_object_close(stale);
 }
 
 static void test_keys(Sink *sink)
@@ -221,6 +232,7 @@ int main(void)
         test_loser(sink, xattr ? "t/x/sluice_day=2026-11-20/one.jsonl" : "u/one.jsonl");
         test_fence(sink);
         test_list(sink);
+    test_sweep(sink);
         test_keys(sink);
         test_denied(sink);
         sink_close(sink);

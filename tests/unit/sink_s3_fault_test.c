@@ -304,11 +304,11 @@ static void test_interrupt(void)
     peer_stop(&peer);
 }
 
-static int key_check(void *context, const char *key, uint64_t bytes)
+static int key_check(void *context, const SinkEntry *entry)
 {
     char *text = context;
 
-    snprintf(text + strlen(text), 200 - strlen(text), "%s=%d ", key, (int)bytes);
+    snprintf(text + strlen(text), 200 - strlen(text), "%s=%d%s ", entry->key, (int)entry->bytes, entry->etag);
     return 0;
 }
 
@@ -320,7 +320,7 @@ static void test_pages(void)
          "200 OK\r\n|<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>to+k&amp;n=</NextContinuationToken><Contents><Key>t/b</Key>"
          "<Size>1</Size></Contents></ListBucketResult>"},
         {"GET", "?continuation-token=to%2Bk%26n%3D&list-type=2&prefix=t%2F",
-         "200 OK\r\n|<ListBucketResult><IsTruncated>false</IsTruncated><Contents><Key>t/c</Key><Size>22</Size></Contents></ListBucketResult>"},
+         "200 OK\r\n|<ListBucketResult><IsTruncated>false</IsTruncated><Contents><Key>t/c</Key><ETag>&quot;e7-2&quot;</ETag><Size>22</Size></Contents></ListBucketResult>"},
         {"GET", "?prefix=t%2Fo&uploads=",
          "200 OK\r\n|<ListMultipartUploadsResult><IsTruncated>true</IsTruncated><NextKeyMarker>t/o</NextKeyMarker><NextUploadIdMarker>2</NextUploadIdMarker>"
          "<Upload><Key>t/o</Key><UploadId>2</UploadId></Upload><Upload><Key>t/other</Key><UploadId>3</UploadId></Upload></ListMultipartUploadsResult>"},
@@ -330,9 +330,26 @@ static void test_pages(void)
         {0}});
 
     check(sink_list(peer.sink, "t/", "t/a", key_check, found, &error) == 0, "a listing of two pages");
-    check_text(found, "t/b=1 t/c=22 ", "gives the keys of both");
+    check_text(found, "t/b=1 t/c=22e7-2 ", "gives keys, sizes and ETags of both");
     if (!check(sink_uploads_abort(peer.sink, "t/o", &error) == 0, "uploads of one key are aborted on all pages, a longer key's are not"))
         printf("# %s\n", error.message);
+    peer_stop(&peer);
+}
+
+static void test_sweep(void)
+{
+    int ended = 0;
+    Peer peer = peer_open(SCRIPT{
+        {"GET", "?prefix=t%2F&uploads=",
+         "200 OK\r\nDate: Fri, 20 Nov 2026 12:00:00 GMT\r\n|<ListMultipartUploadsResult><IsTruncated>false</IsTruncated>"
+         "<Upload><Key>t/a</Key><UploadId>1</UploadId><Initiated>2026-11-13T11:59:59.000Z</Initiated></Upload>"
+         "<Upload><Key>t/b</Key><UploadId>2</UploadId><Initiated>2026-11-13T12:00:00.000Z</Initiated></Upload>"
+         "<Upload><Key>t/c</Key><UploadId>3</UploadId></Upload></ListMultipartUploadsResult>"},
+        {"DELETE", "?uploadId=1", "204 No\r\n|"},
+        {0}});
+
+    check(sink_uploads_sweep(peer.sink, "t/", 7 * 86400, &ended, &error) == 0 && ended == 1,
+          "uploads older than seven days of the server's clock are ended, others are left alone");
     peer_stop(&peer);
 }
 
@@ -371,6 +388,7 @@ int main(void)
     test_clock();
     test_interrupt();
     test_pages();
+    test_sweep();
     test_doctor();
     return check_end();
 }

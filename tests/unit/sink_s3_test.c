@@ -213,18 +213,18 @@ static void test_many(Sink *sink)
 }
 
 typedef struct Listed {
-    int count;
+    int count, etags;
     bool sorted;
     char last[256];
 } Listed;
 
-static int list_take(void *context, const char *key, uint64_t bytes)
+static int list_take(void *context, const SinkEntry *entry)
 {
     Listed *listed = context;
 
-    (void)bytes;
-    listed->sorted = listed->sorted && strcmp(listed->last, key) < 0;
-    snprintf(listed->last, sizeof listed->last, "%s", key);
+    listed->sorted = listed->sorted && strcmp(listed->last, entry->key) < 0;
+    listed->etags += entry->etag[0] && entry->etag[0] != '"';
+    snprintf(listed->last, sizeof listed->last, "%s", entry->key);
     return ++listed->count == 1000;
 }
 
@@ -233,13 +233,45 @@ static void test_list(Sink *sink)
     Listed listed = {.sorted = true};
 
     holds(sink_list(sink, key_of("many/"), NULL, list_take, &listed, &error), "a prefix is listed");
-    check(listed.count == 40 && listed.sorted, "all keys, in order");
+    check(listed.count == 40 && listed.sorted && listed.etags == 40, "all keys, in order, each with its bare ETag");
     listed = (Listed){.sorted = true};
     holds(sink_list(sink, key_of("many/"), key_of("many/30"), list_take, &listed, &error), "it is listed behind a key");
     check(listed.count == 9, "only what sorts after it");
     listed = (Listed){.count = 990, .sorted = true};
     holds(sink_list(sink, key_of("many/"), NULL, list_take, &listed, &error), "the taker may end a listing");
     check(listed.count == 1000, "then it ends");
+}
+
+static void test_remove(Sink *sink)
+{
+    const char *key = key_of("removed");
+    SinkOutcome outcome;
+    SinkHead head;
+
+    holds(sink_put(sink, key, ATTEMPT_1, "x", 1, &outcome, &error), "an object that is to go");
+    holds(sink_remove(sink, key, &error), "is removed");
+    holds(sink_head(sink, key, &head, &error), "looked for");
+    check(!head.exists, "and gone");
+    holds(sink_remove(sink, key, &error), "removing what is not there is no error");
+}
+
+static void test_sweep(Sink *sink)
+{
+    char prefix[80];
+    SinkObject *stale;
+    int ended = 0;
+    size_t memory;
+
+    snprintf(prefix, sizeof prefix, "%s/", folder);
+    stale = prepared(sink, key_of("stale.jsonl"), ATTEMPT_1, PART_BYTES + 1, &memory);
+    holds(sink_uploads_sweep(sink, prefix, 3600, &ended, &error), "a sweep for uploads older than an hour");
+    check(ended == 0, "leaves a young one alone");
+    clock_sleep_ms(2100);
+    holds(sink_uploads_sweep(sink, "elsewhere/", 0, &ended, &error), "a sweep below another prefix");
+    check(ended == 0, "leaves it alone");
+    holds(sink_uploads_sweep(sink, prefix, 0, &ended, &error), "a sweep for all that is older than now");
+    check(ended == 1, "ends and counts it");
+    sink_object_close(stale);
 }
 
 static void put_fails(Sink *sink, const char *name)
@@ -320,6 +352,8 @@ int main(void)
     test_fence(sink);
     test_many(sink);
     test_list(sink);
+    test_remove(sink);
+    test_sweep(sink);
     sink_close(sink);
     test_refusals();
     test_doctor();

@@ -22,12 +22,11 @@ typedef struct EpochSearch {
     int64_t highest;
 } EpochSearch;
 
-static int epoch_seen(void *context, const char *key, uint64_t bytes)
+static int epoch_seen(void *context, const SinkEntry *entry)
 {
     EpochSearch *search = context;
-    long long number = strlen(key) > search->prefix_length ? strtoll(key + search->prefix_length, NULL, 10) : 0;
+    long long number = strlen(entry->key) > search->prefix_length ? strtoll(entry->key + search->prefix_length, NULL, 10) : 0;
 
-    (void)bytes;
     if (number > search->highest)
         search->highest = number;
     return 0;

@@ -35,12 +35,11 @@ static int recover_tell(const Work *work, const char *function, cJSON *message, 
     return status;
 }
 
-static int key_keep(void *context, const char *key, uint64_t bytes)
+static int key_keep(void *context, const SinkEntry *entry)
 {
     cJSON *keys = context;
 
-    (void)bytes;
-    cJSON_AddItemToArray(keys, cJSON_CreateString(key));
+    cJSON_AddItemToArray(keys, cJSON_CreateString(entry->key));
     return cJSON_GetArraySize(keys) >= KEYS_A_CALL;
 }
 

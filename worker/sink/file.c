@@ -1,5 +1,6 @@
 /* file.c - objects as files: written aside, then linked to their name; see file.h */
 #include "sink/file.h"
+#include "base/clock.h"
 #include "base/crash.h"
 #include "base/limits.h"
 
@@ -296,6 +297,39 @@ static int file_uploads_abort(Sink *base, const char *key, Error *error)
     return result;
 }
 
+/* A temporary's writer touches it as it writes, so one that is old has lost its writer. */
+static int file_uploads_sweep(Sink *base, const char *prefix, int64_t older_than_s, int *ended, Error *error)
+{
+    FileSink *sink = (FileSink *)base;
+    int64_t now = clock_wall_us() / 1000000;
+    char folder[PATH_MAX];
+    struct dirent *entry;
+    DIR *directory;
+    int result = 0;
+
+    (void)prefix;
+    if (file_path(sink, FILE_TEMPORARY, folder, error) < 0)
+        return -1;
+    directory = opendir(folder);
+    if (!directory)
+        return errno == ENOENT ? 0 : file_failed("cannot open the folder", folder, error);
+    while (result == 0 && (entry = readdir(directory)) != NULL) {
+        struct stat status;
+
+        if (fstatat(dirfd(directory), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(status.st_mode) ||
+            now - status.st_mtime <= older_than_s)
+            continue;
+        if (unlinkat(dirfd(directory), entry->d_name, 0) == 0)
+            (*ended)++;
+        else if (errno != ENOENT)
+            result = file_failed("cannot remove an old temporary in", folder, error);
+        if (result == 0)
+            result = file_beat(sink, error);
+    }
+    closedir(directory);
+    return result;
+}
+
 /* Whoever made the name may have died before it was on disk, and its temporary, the other name, is unlinked by us. */
 static int file_head(Sink *base, const char *key, SinkHead *ret, Error *error)
 {
@@ -367,5 +401,6 @@ const SinkKind file_kind = {
     .head = file_head,
     .get = file_get,
     .list = file_list,
+    .uploads_sweep = file_uploads_sweep,
     .remove = file_remove,
 };

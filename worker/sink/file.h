@@ -42,7 +42,6 @@ int file_attempt_set(const FileSink *sink, int fd, const char *path, const char 
 int file_attempt_get(int fd, const char *path, char ret[FILE_ATTEMPT_MAX], Error *error);
 void file_attempt_remove(const char *path, const struct stat *status);
 
-int file_list(Sink *sink, const char *prefix, const char *after, int (*each)(void *context, const char *key, uint64_t bytes),
-              void *context, Error *error);
+int file_list(Sink *sink, const char *prefix, const char *after, SinkEach each, void *context, Error *error);
 
 #endif

@@ -18,7 +18,7 @@ typedef struct Listing {
     FileSink *sink;
     const char *prefix;
     const char *after; /* "" = all */
-    int (*each)(void *context, const char *key, uint64_t bytes);
+    SinkEach each;
     void *context;
     bool ended;
 } Listing;
@@ -126,7 +126,7 @@ static int key_give(Listing *listing, const char *key, Error *error)
         return -1;
     if (stat(path, &status) < 0)
         return errno == ENOENT ? 0 : file_failed("cannot stat", path, error);
-    listing->ended = listing->each(listing->context, key, (uint64_t)status.st_size) != 0;
+    listing->ended = listing->each(listing->context, &(SinkEntry){key, (uint64_t)status.st_size, ""}) != 0;
     return 0;
 }
 
@@ -155,8 +155,7 @@ static int folder_walk(Listing *listing, const char *folder, int depth, Error *e
     return result;
 }
 
-int file_list(Sink *sink, const char *prefix, const char *after, int (*each)(void *context, const char *key, uint64_t bytes),
-              void *context, Error *error)
+int file_list(Sink *sink, const char *prefix, const char *after, SinkEach each, void *context, Error *error)
 {
     Listing listing = {(FileSink *)sink, prefix, after ? after : "", each, context, false};
     char start[PATH_MAX];

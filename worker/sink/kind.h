@@ -22,9 +22,8 @@ typedef struct SinkKind {
     int (*uploads_abort)(Sink *sink, const char *key, Error *error);
     int (*head)(Sink *sink, const char *key, SinkHead *ret, Error *error);
     int (*get)(Sink *sink, const char *key, Buffer *ret, Error *error);
-    int (*list)(Sink *sink, const char *prefix, const char *after, int (*each)(void *context, const char *key, uint64_t bytes),
-                void *context, Error *error);
-    /* For the doctor only. An absent key is no error. */
+    int (*list)(Sink *sink, const char *prefix, const char *after, SinkEach each, void *context, Error *error);
+    int (*uploads_sweep)(Sink *sink, const char *prefix, int64_t older_than_s, int *ended, Error *error);
     int (*remove)(Sink *sink, const char *key, Error *error);
     /* For the doctor only: what is written of the object so far becomes a part, so that completing it is the kind's other
      * way of making an object visible (S3: CompleteMultipartUpload). NULL where there is only one way. */

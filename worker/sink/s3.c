@@ -145,6 +145,16 @@ static void s3_close(Sink *base)
     free(sink);
 }
 
+void s3_etag_bare(char *etag)
+{
+    size_t length = strlen(etag);
+
+    if (length < 2 || etag[0] != '"' || etag[length - 1] != '"')
+        return;
+    etag[length - 1] = '\0';
+    memmove(etag, etag + 1, length - 1);
+}
+
 int s3_head_key(S3Sink *sink, const char *key, SinkHead *ret, Error *error)
 {
     SinkHead head = {.exists = true};
@@ -243,6 +253,7 @@ const SinkKind s3_kind = {
     .head = s3_head,
     .get = s3_get,
     .list = s3_list,
+    .uploads_sweep = s3_uploads_sweep,
     .remove = s3_remove,
     .part_end = s3_object_part_end,
 };

@@ -22,12 +22,14 @@ typedef struct S3Sink {
     int parts_in_flight;
 } S3Sink;
 
+/* Takes the quotes off an ETag. */
+void s3_etag_bare(char *etag);
 int s3_head_key(S3Sink *sink, const char *key, SinkHead *ret, Error *error);
 /* An upload that is not there is no error. `tries` 0 = the sink's. */
 int s3_upload_abort(S3Sink *sink, const char *key, const char *upload_id, int tries, long timeout_ms, Error *error);
 
-int s3_list(Sink *sink, const char *prefix, const char *after, int (*each)(void *context, const char *key, uint64_t bytes), void *context,
-            Error *error);
+int s3_list(Sink *sink, const char *prefix, const char *after, SinkEach each, void *context, Error *error);
+int s3_uploads_sweep(Sink *sink, const char *prefix, int64_t older_than_s, int *ended, Error *error);
 int s3_uploads_abort(Sink *sink, const char *key, Error *error);
 
 int s3_object_begin(Sink *sink, const char *key, const char *attempt, SinkObject **ret, Error *error);

@@ -108,7 +108,6 @@ static void etag_take(const S3Object *object, SinkHead *head)
     char name[XML_NAME_MAX];
     char etag[S3_ETAG_MAX + 4];
     XmlSpan root;
-    size_t length;
 
     if (!object->upload_id[0]) {
         snprintf(head->etag, sizeof head->etag, "%s", call->etag);
@@ -116,11 +115,7 @@ static void etag_take(const S3Object *object, SinkHead *head)
     }
     if (xml_next(&document, name, &root) <= 0 || xml_find_text(root, "ETag", etag, sizeof etag) < 0)
         return;
-    length = strlen(etag);
-    if (length >= 2 && etag[0] == '"' && etag[length - 1] == '"') {
-        etag[length - 1] = '\0';
-        memmove(etag, etag + 1, length - 1);
-    }
+    s3_etag_bare(etag);
     snprintf(head->etag, sizeof head->etag, "%.95s", etag);
 }
 

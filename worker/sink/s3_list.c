@@ -1,5 +1,5 @@
 /* s3_list.c - ListObjectsV2 and ListMultipartUploads, page by page; see s3.h */
-#include "base/limits.h"
+#include "base/clock.h"
 #include "sink/s3.h"
 #include "sink/s3_xml.h"
 
@@ -9,6 +9,7 @@
 
 #define KEY_TEXT_MAX 1100      /* an S3 key has at most 1024 bytes */
 #define TOKEN_MAX 2048
+#define ETAG_TEXT_MAX 100
 #define ABORT_ROUNDS_MAX 5     /* a part that was under way can outlive an abort (S3 API reference, AbortMultipartUpload) */
 
 typedef struct Page {
@@ -37,7 +38,7 @@ static int page_fetch(S3Call *call, const char *what, XmlSpan *level, Error *err
 }
 
 typedef struct KeyTaker {
-    int (*each)(void *context, const char *key, uint64_t bytes);
+    SinkEach each;
     void *context;
     bool ended;
 } KeyTaker;
@@ -58,18 +59,20 @@ static int keys_give(XmlSpan level, KeyTaker *taker, Page *page)
         if (strcmp(name, "Contents") == 0) {
             char key[KEY_TEXT_MAX];
             char size[32];
+            char etag[ETAG_TEXT_MAX];
 
-            if (xml_find_text(inner, "Key", key, sizeof key) < 0 || xml_find_text(inner, "Size", size, sizeof size) < 0)
+            if (xml_find_text(inner, "Key", key, sizeof key) < 0 || xml_find_text(inner, "Size", size, sizeof size) < 0 ||
+                xml_find_text(inner, "ETag", etag, sizeof etag) < 0)
                 return -1;
-            taker->ended = taker->each(taker->context, key, strtoull(size, NULL, 10)) != 0;
+            s3_etag_bare(etag);
+            taker->ended = taker->each(taker->context, &(SinkEntry){key, strtoull(size, NULL, 10), etag}) != 0;
         }
     }
     page->more = strcmp(truncated, "true") == 0 && page->token[0] && !taker->ended;
     return found < 0 && !taker->ended ? -1 : 0;
 }
 
-int s3_list(Sink *base, const char *prefix, const char *after, int (*each)(void *context, const char *key, uint64_t bytes), void *context,
-            Error *error)
+int s3_list(Sink *base, const char *prefix, const char *after, SinkEach each, void *context, Error *error)
 {
     S3Sink *sink = (S3Sink *)base;
     KeyTaker taker = {each, context, false};
@@ -98,25 +101,55 @@ int s3_list(Sink *base, const char *prefix, const char *after, int (*each)(void 
     return 0;
 }
 
-/* Aborts the uploads of `key` on this page; *aborted counts them. Prefix `key` also finds longer keys: those are others'. */
-static int uploads_end(S3Sink *sink, const char *key, XmlSpan level, int *aborted, Error *error)
+/* Which uploads to end: those of one key, or all below a prefix that are old. */
+typedef struct UploadSearch {
+    const char *prefix;
+    const char *key;      /* NULL: every key; else `prefix` is this key too, and finds longer ones, which are others' */
+    int64_t older_than_s; /* by the server's clock; -1 = of any age */
+    int ended;
+} UploadSearch;
+
+/* Seconds since 1970 of "2026-11-20T11:50:00.000Z"; -1 for any other text. */
+static int64_t time_of(const char *text)
+{
+    int year, month, day, hour, minute, second;
+
+    if (sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d", &year, &month, &day, &hour, &minute, &second) != 6 || year < 1970 || year > 9999 ||
+        month < 1 || month > 12 || day < 1 || day > 31)
+        return -1;
+    return ((clock_days_from_civil(year, month, day) * 24 + hour) * 60 + minute) * 60 + second;
+}
+
+static bool upload_wanted(const UploadSearch *search, const char *key, const char *initiated, int64_t now_s)
+{
+    int64_t begun_s = time_of(initiated);
+
+    if (search->key && strcmp(key, search->key) != 0)
+        return false;
+    /* One that does not say when it was begun is left alone. */
+    return search->older_than_s < 0 || (begun_s >= 0 && now_s - begun_s > search->older_than_s);
+}
+
+static int uploads_end(S3Sink *sink, UploadSearch *search, XmlSpan level, int64_t now_s, Error *error)
 {
     char name[XML_NAME_MAX];
     XmlSpan inner;
 
     while (xml_next(&level, name, &inner) > 0) {
-        char found[KEY_TEXT_MAX];
+        char key[KEY_TEXT_MAX];
         char upload_id[S3_UPLOAD_ID_MAX];
+        char initiated[40];
 
         if (strcmp(name, "Upload") != 0)
             continue;
-        if (xml_find_text(inner, "Key", found, sizeof found) < 0 || xml_find_text(inner, "UploadId", upload_id, sizeof upload_id) < 0)
+        if (xml_find_text(inner, "Key", key, sizeof key) < 0 || xml_find_text(inner, "UploadId", upload_id, sizeof upload_id) < 0 ||
+            xml_find_text(inner, "Initiated", initiated, sizeof initiated) < 0)
             return error_set(error, ERROR_TRANSIENT, NULL, "ListMultipartUploads: an upload without key and id");
-        if (strcmp(found, key) != 0)
+        if (!upload_wanted(search, key, initiated, now_s))
             continue;
         if (s3_upload_abort(sink, key, upload_id, 0, 0, error) < 0)
             return -1;
-        (*aborted)++;
+        search->ended++;
     }
     return 0;
 }
@@ -133,8 +166,8 @@ static int page_read(XmlSpan level, Page *page)
     return 0;
 }
 
-/* One pass over all uploads that begin with `key`. */
-static int uploads_pass(S3Sink *sink, const char *key, int *aborted, Error *error)
+/* One pass over all uploads below the prefix. */
+static int uploads_pass(S3Sink *sink, UploadSearch *search, Error *error)
 {
     Page page = {.more = true};
     Page next;
@@ -147,7 +180,7 @@ static int uploads_pass(S3Sink *sink, const char *key, int *aborted, Error *erro
         s3_call_init(&call, &sink->http, "GET", NULL);
         call.answer_root = "ListMultipartUploadsResult";
         s3_call_query(&call, "uploads", "");
-        s3_call_query(&call, "prefix", key);
+        s3_call_query(&call, "prefix", search->prefix);
         if (page.token[0]) {
             s3_call_query(&call, "key-marker", page.token);
             s3_call_query(&call, "upload-id-marker", page.upload_marker);
@@ -156,7 +189,7 @@ static int uploads_pass(S3Sink *sink, const char *key, int *aborted, Error *erro
         if (result == 0 && page_read(level, &next) < 0)
             result = malformed(&call, "ListMultipartUploads", error);
         if (result == 0)
-            result = uploads_end(sink, key, level, aborted, error);
+            result = uploads_end(sink, search, level, call.date_s ? call.date_s : clock_wall_us() / 1000000, error);
         s3_call_end(&call);
         if (result < 0)
             return -1;
@@ -168,12 +201,21 @@ static int uploads_pass(S3Sink *sink, const char *key, int *aborted, Error *erro
 int s3_uploads_abort(Sink *base, const char *key, Error *error)
 {
     for (int round = 0; round < ABORT_ROUNDS_MAX; round++) {
-        int aborted = 0;
+        UploadSearch search = {.prefix = key, .key = key, .older_than_s = -1};
 
-        if (uploads_pass((S3Sink *)base, key, &aborted, error) < 0)
+        if (uploads_pass((S3Sink *)base, &search, error) < 0)
             return -1;
-        if (!aborted)
+        if (!search.ended)
             return 0;
     }
     return error_set(error, ERROR_TRANSIENT, NULL, "uploads of %.300s are there again after %d aborts", key, ABORT_ROUNDS_MAX);
+}
+
+int s3_uploads_sweep(Sink *base, const char *prefix, int64_t older_than_s, int *ended, Error *error)
+{
+    UploadSearch search = {.prefix = prefix, .older_than_s = older_than_s < 0 ? 0 : older_than_s};
+    int result = uploads_pass((S3Sink *)base, &search, error);
+
+    *ended += search.ended;
+    return result;
 }

@@ -137,8 +137,19 @@ int sink_get(Sink *sink, const char *key, Buffer *ret, Error *error)
     return sink->kind->get(sink, key, ret, error);
 }
 
-int sink_list(Sink *sink, const char *prefix, const char *after, int (*each)(void *context, const char *key, uint64_t bytes),
-              void *context, Error *error)
+int sink_list(Sink *sink, const char *prefix, const char *after, SinkEach each, void *context, Error *error)
 {
     return sink->kind->list(sink, prefix, after, each, context, error);
+}
+
+int sink_remove(Sink *sink, const char *key, Error *error)
+{
+    if (key_check(key, error) < 0)
+        return -1;
+    return sink->kind->remove(sink, key, error);
+}
+
+int sink_uploads_sweep(Sink *sink, const char *prefix, int64_t older_than_s, int *ended, Error *error)
+{
+    return sink->kind->uploads_sweep(sink, prefix, older_than_s, ended, error);
 }

@@ -53,9 +53,23 @@ int sink_head(Sink *sink, const char *key, SinkHead *ret, Error *error); /* ret-
 /* A small whole object (manifest, epoch, control rows), never overwriting. */
 int sink_put(Sink *sink, const char *key, const char *attempt, const void *data, size_t length, SinkOutcome *outcome, Error *error);
 int sink_get(Sink *sink, const char *key, Buffer *ret, Error *error); /* ERROR_GONE where absent */
+/* One object of a listing; it lives until `each` returns. */
+typedef struct SinkEntry {
+    const char *key;
+    uint64_t bytes;
+    const char *etag; /* without quotes; "" for a file target */
+} SinkEntry;
+
+typedef int (*SinkEach)(void *context, const SinkEntry *entry);
+
 /* Calls `each` for keys below `prefix` that sort after `after` (NULL = all), in order; non-zero from `each` ends the listing. */
-int sink_list(Sink *sink, const char *prefix, const char *after, int (*each)(void *context, const char *key, uint64_t bytes),
-              void *context, Error *error);
+int sink_list(Sink *sink, const char *prefix, const char *after, SinkEach each, void *context, Error *error);
+/* Removes an object for ever (S3: s3:DeleteObject, which only purging needs). One that is not there is no error. */
+int sink_remove(Sink *sink, const char *key, Error *error);
+/* Ends unfinished uploads below `prefix`, of any key, that were begun more than `older_than_s` ago (S3: by the server's clock) and
+ * adds their number to *ended. A file target ends its temporaries not written to for so long: they do not tell their key, so
+ * `prefix` does not choose among them. */
+int sink_uploads_sweep(Sink *sink, const char *prefix, int64_t older_than_s, int *ended, Error *error);
 /* The doctor: steps as source_check (reach, list, put, conditional put, conditional complete, get, abort); writes only below
  * `{prefix}/_sluice/check/` and removes what it wrote where it may. Caller frees *answer. */
 int sink_check(const char *kind, const cJSON *options, const SinkSecret *secret, Beat beat, const char *prefix, cJSON **answer,

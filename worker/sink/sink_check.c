@@ -56,11 +56,10 @@ static int reach_run(Check *check, Error *error)
     return sink_head(check->sink, check->object, &head, error);
 }
 
-static int first_key(void *context, const char *key, uint64_t bytes)
+static int first_key(void *context, const SinkEntry *entry)
 {
     (void)context;
-    (void)key;
-    (void)bytes;
+    (void)entry;
     return 1;
 }
 
@@ -272,8 +271,8 @@ int sink_check(const char *kind, const cJSON *options, const SinkSecret *secret,
         result = steps_run(&check, rows, error);
     if (check.sink) {
         if (check.written)
-            check.sink->kind->remove(check.sink, check.object, &ignored);
-        check.sink->kind->remove(check.sink, check.fenced, &ignored);
+            sink_remove(check.sink, check.object, &ignored);
+        sink_remove(check.sink, check.fenced, &ignored);
         sink_close(check.sink);
     }
     cJSON_Delete(copy);
