@@ -29,7 +29,7 @@ INSERT INTO _sluice.option (scope, name, type, low, high, choices, default_value
 	('setting', 'lease_seconds', 'number', 0, 3600, NULL, '60', false, 'seconds after which a lease that nobody renewed is free'),
 	('setting', 'worker_dead_seconds', 'number', 0, 3600, NULL, '30', false, 'seconds without a beat after which a worker counts as gone'),
 	('setting', 'runners', 'integer', 1, 256, NULL, NULL, false, 'runners of each worker; not set: as the worker asks (2)'),
-	('setting', 'memory_mib', 'integer', 64, 1048576, NULL, '512', false, 'memory meant for the loads of one worker to share, MiB; handed to the worker, not yet drawn on by any load'),
+	('setting', 'memory_mib', 'integer', 64, 1048576, NULL, '512', false, 'memory meant for the loads of one worker to share, MiB; each runner has an equal share of it'),
 	('setting', 'retry_base_seconds', 'number', 0, 3600, NULL, '1', false, 'first pause after a transient failure; doubled each time'),
 	('setting', 'retry_cap_seconds', 'number', 0, 86400, NULL, '60', false, 'longest pause after a transient failure'),
 	('setting', 'discover_seconds', 'number', 1, 604800, NULL, '900', false, 'age at which a source''s tables are discovered again'),

@@ -20,6 +20,8 @@
 #define PUT_BYTES_MAX PART_BYTES        /* a smaller object is one PutObject */
 #define GROUP_BATCHES_MAX 64
 #define GROUP_BYTES_MAX MIB(16)         /* encoded bytes the objects of one group hold in memory together */
+#define STREAM_BYTES_MAX MIB(64)        /* of a runner that streams; one that loads has its share of the worker's memory */
+#define ENCODER_BYTES_MIN MIB(8)        /* what an encoder is given at least */
 #define SMALL_OBJECT_MAX MIB(16)        /* manifests, epochs, control rows */
 #define RUNNERS_MAX 32
 #define POSITION_BYTES_MAX 32           /* binary position of a row */

@@ -1,6 +1,7 @@
 /* format.c - picks the format by name and puts the compressor behind it; see format.h */
 #include "format/compress.h"
 #include "format/kind.h"
+#include "format/profile.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 struct Format {
     const FormatKind *kind;
     void *state;
+    Profile *profile; /* NULL where the format writes the added columns itself */
     Compressor *compressor;
 };
 
@@ -31,15 +33,27 @@ static int kind_need(const char *name, const FormatKind **ret, Error *error)
     return 0;
 }
 
+/* The end of the name that a compression gives; a format that compresses inside its file knows snappy too and gives no end. */
+static const char *kind_extension(const FormatKind *kind, const char *compression)
+{
+    const char *extension = compress_extension(compression);
+
+    if (kind->compresses && compression && (extension || strcmp(compression, "snappy") == 0))
+        return "";
+    return extension;
+}
+
 int format_extension(const char *format, const char *compression, char *ret, size_t size, Error *error)
 {
     const FormatKind *kind;
-    const char *extension = compress_extension(compression);
+    const char *extension;
 
     if (kind_need(format, &kind, error) < 0)
         return -1;
+    extension = kind_extension(kind, compression);
     if (!extension)
-        return error_set(error, ERROR_PERMANENT, "Known are none, gzip and zstd.", "unknown compression \"%.60s\"", compression ? compression : "");
+        return error_set(error, ERROR_PERMANENT, "Known are none, gzip and zstd; parquet has snappy too.", "a %s file has no compression \"%.60s\"",
+                         kind->name, compression ? compression : "");
     if ((size_t)snprintf(ret, size, "%s%s", kind->name, extension) >= size)
         return error_set(error, ERROR_INTERNAL, NULL, "no room for the extension of a %s file", kind->name);
     return 0;
@@ -60,6 +74,20 @@ static int profile_check(const FormatKind *kind, const char *profile, Error *err
                      profile ? profile : "");
 }
 
+static int format_prepare(Format *format, const FormatSpec *spec, const Schema *schema, FormatOutput output, Error *error)
+{
+    const FormatKind *kind = format->kind;
+
+    if (compress_open(kind->compresses ? "none" : spec->compression, kind->compresses ? 0 : spec->level, output, &format->compressor, error) < 0)
+        return -1;
+    if (kind->expands) {
+        if (profile_open(spec, schema, &format->profile, error) < 0)
+            return -1;
+        schema = profile_schema(format->profile);
+    }
+    return kind->open(spec, schema, (FormatOutput){compressor_write, format->compressor}, &format->state, error);
+}
+
 int format_open(const FormatSpec *spec, const Schema *schema, FormatOutput output, Format **ret, Error *error)
 {
     const FormatKind *kind;
@@ -71,8 +99,7 @@ int format_open(const FormatSpec *spec, const Schema *schema, FormatOutput outpu
     if (!format)
         return error_set(error, ERROR_TRANSIENT, NULL, "out of memory for a %s file", kind->name);
     format->kind = kind;
-    if (compress_open(spec->compression, spec->level, output, &format->compressor, error) < 0 ||
-        kind->open(spec, schema, (FormatOutput){compressor_write, format->compressor}, &format->state, error) < 0) {
+    if (format_prepare(format, spec, schema, output, error) < 0) {
         format_close(format);
         return -1;
     }
@@ -82,7 +109,18 @@ int format_open(const FormatSpec *spec, const Schema *schema, FormatOutput outpu
 
 int format_write(Format *format, const ColumnBatch *batch, int first, int count, Error *error)
 {
-    return format->kind->write(format->state, batch, first, count, error);
+    const int end = first + count;
+
+    if (!format->profile)
+        return format->kind->write(format->state, batch, first, count, error);
+    while (first < end) {
+        const ColumnBatch *expanded;
+
+        if (profile_expand(format->profile, batch, &first, end, &expanded, error) < 0 ||
+            (expanded->rows && format->kind->write(format->state, expanded, 0, expanded->rows, error) < 0))
+            return -1;
+    }
+    return 0;
 }
 
 uint64_t format_size(const Format *format)
@@ -103,6 +141,7 @@ void format_close(Format *format)
         return;
     if (format->state)
         format->kind->close(format->state);
+    profile_close(format->profile);
     compress_close(format->compressor);
     free(format);
 }

@@ -4,20 +4,23 @@
  * A format that sets FormatKind.expands knows no profile: it gets a schema and batches in which _sluice_op, _sluice_seq or dms's Op
  * are columns like all others.
  */
-#ifndef SLUICE_FORMAT_PROFILE_H
-#define SLUICE_FORMAT_PROFILE_H
+#ifndef SLUICE_PROFILE_H
+#define SLUICE_PROFILE_H
 
 #include "format/format.h"
 
 typedef struct Profile Profile;
 
-/* ERROR_PERMANENT where an added column has the name of one of the table's. spec and schema must outlive the profile. */
+/* ERROR_PERMANENT where an added column has the name of one of the table's, which readers compare without regard to case. spec's
+ * texts and schema must outlive the profile. */
 int profile_open(const FormatSpec *spec, const Schema *schema, Profile **ret, Error *error);
 /* The columns in the order in which they land; the profile's. */
 const Schema *profile_schema(const Profile *profile);
-/* Rows [first, first + count) as a batch of profile_schema, from row 0 on. Its memory is the profile's and the batch's, until the next
- * call; the rows' count may be smaller, where the profile leaves rows out. */
-int profile_expand(Profile *profile, const ColumnBatch *batch, int first, int count, const ColumnBatch **ret, Error *error);
+/* The rows from *first on, but never up to `end`, as a batch of profile_schema from its row 0 on; *first moves behind what was
+ * taken, so the caller asks until it is `end`. It may take fewer rows than there are, and its batch may have none, where the
+ * profile leaves rows out. The table's values are shared, not copied: their offsets need not begin with 0, and `size` is not
+ * told. Memory is the profile's and the batch's, until the next call: at most some MiB. */
+int profile_expand(Profile *profile, const ColumnBatch *batch, int *first, int end, const ColumnBatch **ret, Error *error);
 void profile_close(Profile *profile);
 
 #endif

@@ -146,18 +146,43 @@ static int output_write(void *context, const void *data, size_t length, Error *e
     return work_target(sink_object_write(file->object, data, length, error), error);
 }
 
-static int landing_file_open(Landing *landing, const ColumnBatch *rows, Error *error)
+/* What an encoder may hold: the runner's share of the worker's memory less the parts on their way, a streaming one the less. */
+static size_t landing_encoder_memory(const Landing *landing)
 {
-    const cJSON *format = json_member(landing->batch, "format");
-    LandingFile *file = &landing->file;
-    FormatSpec spec = {
+    const size_t parts = PARTS_IN_FLIGHT * PART_BYTES;
+    size_t share = MIB(json_integer(landing->work->claim, "memory_mib", 256));
+
+    if (!landing->is_load && share > STREAM_BYTES_MAX)
+        share = STREAM_BYTES_MAX;
+    return share > parts + ENCODER_BYTES_MIN ? share - parts : ENCODER_BYTES_MIN;
+}
+
+static FormatSpec landing_format(const Landing *landing)
+{
+    const cJSON *format = json_member(landing->batch, "format"), *source = json_member(landing->work->claim, "source");
+    const cJSON *schema = json_member(landing->batch, "schema");
+
+    return (FormatSpec){
         .format = json_text(format, "format", "jsonl"),
         .compression = json_text(format, "compression", "zstd"),
         .level = (int)json_integer(format, "level", 0),
         .profile = json_text(format, "profile", "sluice"),
         .epoch = (uint32_t)json_integer(landing->batch, "epoch", 0),
         .incarnation = (uint16_t)json_integer(landing->batch, "incarnation", 0),
+        .options = json_member(format, "options"),
+        .source_kind = json_text(source, "kind", ""),
+        .source = json_text(source, "name", ""),
+        .database = json_text(json_member(source, "options"), "database", ""),
+        .schema = json_text(schema, "source_schema", ""),
+        .table = json_text(schema, "source_table", ""),
+        .memory_max = landing_encoder_memory(landing),
     };
+}
+
+static int landing_file_open(Landing *landing, const ColumnBatch *rows, Error *error)
+{
+    LandingFile *file = &landing->file;
+    FormatSpec spec = landing_format(landing);
 
     if (!landing->day[0])
         clock_day_hour(rows->commit_us[0] != INT64_MIN ? rows->commit_us[0] : clock_wall_us(), landing->day, landing->hour);
