@@ -88,7 +88,7 @@ WORKER_DEFS := -D_GNU_SOURCE -DSLUICE_VERSION='"$(SLUICE_VERSION)"'
 WORKER_CFLAGS := -std=c11 -Wall -Wextra -Werror -g -Iworker -I$(shell $(PG_CONFIG) --includedir) $(WORKER_DEFS)
 HARDEN      := -D_FORTIFY_SOURCE=2 -fstack-protector-strong
 SANITIZE    := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -DSLUICE_CRASH_POINTS
-UNIT_SRC    := $(sort $(wildcard tests/unit/*_test.c))
+UNIT_SRC    := $(sort $(wildcard tests/unit/*_test.c tests/unit/*_driver.c))
 UNIT_NAMES  := $(UNIT_SRC:tests/unit/%.c=%)
 
 # $(call variant,folder,flags): objects, a library without main.o, the program
