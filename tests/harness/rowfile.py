@@ -12,7 +12,6 @@ UTF-8 or WTF-8; binary: bytes; uuid: 16 bytes; None: NULL; UNCHANGED: not logged
 import dataclasses
 import json
 import os
-import pathlib
 import struct
 import subprocess
 import tempfile
@@ -127,7 +126,7 @@ def write(path, spec, fields, rows, sizes=lambda: BATCH_ROWS_MAX, step=lambda co
 
 def land(path, spec, fields, rows, program=None, timeout_s=120, **how):
     """Writes the file `path` through the driver (the plain build unless `program` names another)."""
-    program = program or pathlib.Path(BUILD) / "unit" / "format_driver"
+    program = program or BUILD / "unit" / "format_driver"
     with tempfile.NamedTemporaryFile(suffix=".rows") as rowfile:
         write(rowfile.name, spec, fields, rows, **how)
         result = subprocess.run([program, rowfile.name, path], capture_output=True, timeout=timeout_s, stdin=subprocess.DEVNULL,

@@ -11,6 +11,7 @@ import traceback
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "harness"))
 
+from cluster import BUILD  # noqa: E402
 from rowfile import UNCHANGED  # noqa: E402
 
 ALL = os.environ.get("SLUICE_TEST_ALL") == "1"
@@ -21,6 +22,12 @@ COMMIT_UNKNOWN = -(1 << 63)
 def sizes(rng):
     """Batches of random sizes, written in one piece or in random ones."""
     return {"sizes": lambda: rng.choice((1, 7, 500, 1024, 1024)), "step": lambda count: rng.choice((count, count, rng.randint(1, count)))}
+
+
+def driver(seed):
+    """Every third case goes through the driver built for ASan and UBSan, where there is one."""
+    sanitized = BUILD / "asan" / "unit" / "format_driver"
+    return sanitized if seed % 3 == 0 and sanitized.exists() else BUILD / "unit" / "format_driver"
 
 
 def added(fields, row):
