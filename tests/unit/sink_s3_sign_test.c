@@ -1,97 +1,291 @@
 /*
- * sink_s3_sign_test.c - Signature Version 4 by AWS's own vectors.
+ * sink_s3_sign_test.c - Signature Version 4 by all of AWS's own vectors, header and query form of each.
  *
- * Source: awslabs/aws-c-auth (Apache-2.0), tests/aws-signing-test-suite/v4/{name}: request.txt, context.json and header-signature.txt.
- * All are of AKIDEXAMPLE, us-east-1, service "service", 2015-08-30T12:36:00Z, sign_body false (so an empty payload's hash).
+ * Source: awslabs/aws-c-auth (Apache-2.0), tests/aws-signing-test-suite/v4/{name}: request.txt, context.json and what must come
+ * of them. tests/harness/vectors.py takes them out of the crate aws-sigv4 and puts them where SLUICE_SIGV4_VECTORS or
+ * SLUICE_BUILD says. What S3 does not do, and so our signer does not, is done here: paths are normalised where a vector asks for it.
  */
 #include "check.h"
+#include "base/json.h"
 #include "base/limits.h"
 #include "sink/s3_sign.h"
 
-#define SECRET "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
-#define STS_TOKEN                                                                                                                       \
-    "AQoDYXdzEPT//////////wEXAMPLEtc764bNrC9SAPBSM22wDOk4x4HIZ8j4FZTwdQWLWsKWHGBuFqwAeMicRXmxfpSPfIeoIYRqTflfKD8YUuwthAx7mSEI/"           \
-    "qkPpKPi/kMcGdQrmGdeehM4IC1NtBmUpp2wUE8phUZampKsburEDy0KPkyQDYwT7WZ0wq5VSXDvp75YU9HFvlRd8Tx6q6fE8YQcHNVXAkiY9q6d+"                    \
-    "xo0rKwT38xVqr7ZD0u0iPPkUL64lIZbqBAz+scqKmlzm8FDrypNC9Yjc8fPOLn9FX9KSYvKTr4rvx3iSIlTJabIQwj2ICCR/oLxBA=="
+#include <dirent.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <strings.h>
+#include <ctype.h>
+
+#define TEXT_MAX 8192
+#define VECTORS_WANTED 38 /* as many as the suite of aws-c-auth 0.9 has */
 
 typedef struct Vector {
-    const char *name, *method, *path; /* path as in request.txt, not encoded */
-    SignPair query[4];
+    char text[TEXT_MAX];  /* request.txt, cut into the strings below */
+    char path[TEXT_MAX];  /* decoded, normalised where asked for */
+    char values[SIGN_HEADERS_MAX][1024];
+    SignPair query[SIGN_QUERY_MAX];
     int query_count;
-    SignPair headers[3]; /* beside host and x-amz-date */
-    int headers_count;
-    const char *signature;
+    const char *body;
+    char sha256[SHA256_TEXT];
+    cJSON *context;
+    SignRequest request;
 } Vector;
-
-static const Vector vectors[] = {
-    {.name = "get-vanilla", .method = "GET", .path = "/", .signature = "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31"},
-    {.name = "get-header-value-trim", .method = "GET", .path = "/", .headers = {{"my-header2", " \"a   b   c\""}, {"my-header1", " value1"}},
-     .headers_count = 2, .signature = "acc3ed3afb60bb290fc8d2dd0098b9911fcaa05412b367055dee359757a9c736"},
-    {.name = "get-utf8", .method = "GET", .path = "/\xe1\x88\xb4",
-     .signature = "8318018e0b0f223aa2bbf98705b62bb787dc9c0e678f255a891fd03141be5d85"},
-    {.name = "get-unreserved", .method = "GET", .path = "/-._~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz",
-     .signature = "07ef7494c76fa4850883e2b006601f940f8a34d404d0cfa977f52a65bbf5f24f"},
-    {.name = "get-vanilla-query-order-encoded", .method = "GET", .path = "/",
-     .query = {{"Param-3", "Value3"}, {"Param", "Value2"}, {"\xe1\x88\xb4", "Value1"}}, .query_count = 3,
-     .signature = "371d3713e185cc334048618a97f809c9ffe339c62934c032af5a0e595648fcac"},
-    {.name = "get-vanilla-utf8-query", .method = "GET", .path = "/", .query = {{"\xe1\x88\xb4", "bar"}}, .query_count = 1,
-     .signature = "2cdec8eed098649ff3a119c94853b13c643bcf08f8b0a1d91e12c9027818dd04"},
-    {.name = "post-vanilla-query", .method = "POST", .path = "/", .query = {{"Param1", "value1"}}, .query_count = 1,
-     .signature = "28038455d6de14eafc1f9222cf5aa6f1a96197d7deb8263271d420d138af7f11"},
-    {.name = "get-vanilla-with-session-token", .method = "GET", .path = "/",
-     .headers = {{"x-amz-security-token", "6e86291e8372ff2a2260956d9b8aae1d763fbf315fa00fa31553b73ebf194267"}}, .headers_count = 1,
-     .signature = "07ec1639c89043aa0e3e2de82b96708f198cceab042d4a97044c66dd9f74e7f8"},
-    {.name = "post-sts-header-before", .method = "POST", .path = "/", .headers = {{"x-amz-security-token", STS_TOKEN}}, .headers_count = 1,
-     .signature = "85d96828115b5dc0cfc3bd16ad9e210dd772bbebba041836c64533a82be05ead"},
-};
 
 static Error error;
 
-static void vector_check(const Vector *vector)
+static bool file_read(const char *folder, const char *name, char ret[TEXT_MAX])
 {
-    char sha256[SHA256_TEXT], time[SIGN_TIME_TEXT], wanted[256], name[128];
-    Buffer path, query, found;
-    SignRequest request = {.method = vector->method, .payload_sha256 = sha256, .region = "us-east-1", .service = "service", .time = time,
-                           .access_key = "AKIDEXAMPLE", .secret_key = SECRET};
+    char path[PATH_MAX];
+    FILE *file;
+    size_t length;
 
-    buffer_init(&path, KIB(4));
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    file = fopen(path, "r");
+    if (!file)
+        return false;
+    length = fread(ret, 1, TEXT_MAX - 1, file);
+    ret[length] = '\0';
+    fclose(file);
+    return true;
+}
+
+/* In place, since a decoded text is never longer. */
+static void decode(char *text)
+{
+    char *to = text;
+
+    for (const char *at = text; *at; at++) {
+        unsigned int value;
+
+        if (*at == '%' && sscanf(at + 1, "%2x", &value) == 1) {
+            *to++ = (char)value;
+            at += 2;
+        } else {
+            *to++ = *at;
+        }
+    }
+    *to = '\0';
+}
+
+/* RFC 3986 5.2.4, and runs of slashes as one: what "normalize" asks for. */
+static void normalise(char *path)
+{
+    char parts[64][128];
+    int count = 0;
+    bool folder = false;
+
+    for (char *at = path; *at;) {
+        size_t length = strcspn(at, "/");
+
+        folder = length == 0 || (length == 1 && at[0] == '.') || (length == 2 && at[0] == '.' && at[1] == '.');
+        if (length == 2 && folder)
+            count -= count > 0;
+        else if (!folder)
+            snprintf(parts[count++], sizeof parts[0], "%.*s", (int)length, at);
+        at += length;
+        if (*at == '/') {
+            at++;
+            folder = true;
+        }
+    }
+    for (int i = 0; i < count; i++) {
+        size_t length = strlen(parts[i]);
+
+        *path++ = '/';
+        memcpy(path, parts[i], length); /* what is written is never longer than what was read */
+        path += length;
+    }
+    if (folder || !count)
+        *path++ = '/';
+    *path = '\0';
+}
+
+static void query_parse(Vector *vector, char *query)
+{
+    char *save = NULL;
+
+    for (char *pair = strtok_r(query, "&", &save); pair; pair = strtok_r(NULL, "&", &save)) {
+        char *value = strchr(pair, '=');
+
+        if (value)
+            *value++ = '\0';
+        decode(pair);
+        if (value)
+            decode(value);
+        vector->query[vector->query_count++] = (SignPair){pair, value ? value : ""};
+    }
+}
+
+/* Header lines: one that begins with a blank goes on, one of a name seen before is added to that with a comma. */
+static void header_parse(Vector *vector, char *line)
+{
+    SignRequest *request = &vector->request;
+    char *colon = strchr(line, ':');
+    int at = 0;
+
+    if (isblank((unsigned char)line[0])) {
+        char *last = vector->values[request->headers_count - 1];
+
+        snprintf(last + strlen(last), 256, " %s", line);
+        return;
+    }
+    *colon = '\0';
+    for (char *c = line; *c; c++)
+        *c = (char)tolower((unsigned char)*c);
+    while (at < request->headers_count && strcmp(request->headers[at].name, line) != 0)
+        at++;
+    if (at < request->headers_count) {
+        snprintf(vector->values[at] + strlen(vector->values[at]), 256, ",%s", colon + 1);
+        return;
+    }
+    snprintf(vector->values[at], sizeof vector->values[at], "%s", colon + 1);
+    request->headers[request->headers_count++] = (SignPair){line, vector->values[at]};
+}
+
+static void request_parse(Vector *vector)
+{
+    char *at = vector->text, *line;
+    char *path, *query, *version;
+
+    line = strsep(&at, "\n");
+    path = strchr(line, ' ');
+    *path++ = '\0';
+    version = strstr(path, " HTTP/");
+    *version = '\0';
+    query = strchr(path, '?');
+    if (query)
+        *query++ = '\0';
+    vector->request.method = line;
+    snprintf(vector->path, sizeof vector->path, "%s", path);
+    decode(vector->path);
+    if (json_boolean(vector->context, "normalize", true))
+        normalise(vector->path);
+    if (query)
+        query_parse(vector, query);
+    while (at && *at && (line = strsep(&at, "\n")) != NULL && *line)
+        header_parse(vector, line);
+    vector->body = at ? at : "";
+}
+
+static bool vector_read(Vector *vector, const char *folder)
+{
+    const cJSON *keys;
+    char context[TEXT_MAX];
+
+    memset(vector, 0, sizeof *vector);
+    if (!file_read(folder, "context.json", context) || !file_read(folder, "request.txt", vector->text))
+        return false;
+    vector->context = cJSON_Parse(context);
+    keys = json_member(vector->context, "credentials");
+    request_parse(vector);
+    vector->request.access_key = json_text(keys, "access_key_id", "");
+    vector->request.secret_key = json_text(keys, "secret_access_key", "");
+    vector->request.region = json_text(vector->context, "region", "");
+    vector->request.service = json_text(vector->context, "service", "");
+    vector->request.time = "20150830T123600Z";
+    vector->request.payload_sha256 = vector->sha256;
+    return strcmp(json_text(vector->context, "timestamp", ""), "2015-08-30T12:36:00Z") == 0 &&
+           sign_sha256(vector->body, json_boolean(vector->context, "sign_body", false) ? strlen(vector->body) : 0, vector->sha256, &error) == 0;
+}
+
+static const char *token_of(const Vector *vector)
+{
+    if (json_boolean(vector->context, "omit_session_token", false))
+        return NULL;
+    return json_text(json_member(vector->context, "credentials"), "token", NULL);
+}
+
+/* The Authorization header of header-signed-request.txt, or the Signature of query-signature.txt. */
+static void header_check(Vector *vector, const char *folder, const char *name)
+{
+    char wanted[TEXT_MAX] = "", promise[300];
+    char *line;
+    SignRequest request = vector->request;
+    Buffer query, found;
+
     buffer_init(&query, KIB(4));
-    buffer_init(&found, KIB(4));
-    sign_sha256("", 0, sha256, &error);
-    sign_time(1440938160, time);
-    sign_uri(&path, vector->path, true, &error);
-    sign_query(&query, vector->query, vector->query_count, &error);
-    request.path = path.data;
+    buffer_init(&found, KIB(8));
+    request.headers[request.headers_count++] = (SignPair){"x-amz-date", request.time};
+    if (json_boolean(vector->context, "sign_body", false))
+        request.headers[request.headers_count++] = (SignPair){"x-amz-content-sha256", vector->sha256};
+    if (token_of(vector))
+        request.headers[request.headers_count++] = (SignPair){"x-amz-security-token", token_of(vector)};
+    snprintf(promise, sizeof promise, "AWS vector %s, header form", name);
+    file_read(folder, "header-signed-request.txt", wanted);
+    line = strstr(wanted, "Authorization:");
+    if (line)
+        line[strcspn(line, "\n")] = '\0';
+    if (sign_query(&query, vector->query, vector->query_count, &error) < 0)
+        check(false, promise);
     request.query = query.data;
-    request.headers[request.headers_count++] = (SignPair){"x-amz-date", time};
-    for (int i = 0; i < vector->headers_count; i++)
-        request.headers[request.headers_count++] = vector->headers[i];
-    request.headers[request.headers_count++] = (SignPair){"host", "example.amazonaws.com"};
-    snprintf(name, sizeof name, "AWS vector %s", vector->name);
-    snprintf(wanted, sizeof wanted, "Signature=%s", vector->signature);
-    if (check(sign_authorization(&request, &found, &error) == 0, name))
-        check_text(strstr(found.data, "Signature="), wanted, name);
-    buffer_free(&path);
+    if (sign_authorization(&request, &found, &error) < 0 || !line)
+        check(false, promise);
+    else
+        check_text(found.data, line + strlen("Authorization:"), promise);
     buffer_free(&query);
     buffer_free(&found);
 }
 
-static void test_whole(void)
+static void query_check(Vector *vector, const char *folder, const char *name)
 {
-    char sha256[SHA256_TEXT];
+    char wanted[TEXT_MAX] = "", promise[300];
+    const char *at;
     Buffer found;
-    SignRequest request = {.method = "GET", .path = "/", .query = "", .headers = {{"host", "example.amazonaws.com"}, {"x-amz-date", "20150830T123600Z"}},
-                           .headers_count = 2, .payload_sha256 = sha256, .region = "us-east-1", .service = "service",
-                           .time = "20150830T123600Z", .access_key = "AKIDEXAMPLE", .secret_key = SECRET};
 
-    buffer_init(&found, KIB(4));
-    sign_sha256("", 0, sha256, &error);
-    sign_authorization(&request, &found, &error);
-    check_text(found.data,
-               "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, SignedHeaders=host;x-amz-date, "
-               "Signature=5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31",
-               "the Authorization header is that of the documentation");
+    buffer_init(&found, KIB(8));
+    snprintf(promise, sizeof promise, "AWS vector %s, query form", name);
+    file_read(folder, "query-signature.txt", wanted);
+    wanted[strcspn(wanted, "\n")] = '\0';
+    if (sign_presigned(&vector->request, vector->query, vector->query_count, (int)json_integer(vector->context, "expiration_in_seconds", 0),
+                       token_of(vector), &found, &error) < 0 ||
+        !(at = strstr(found.data, "&X-Amz-Signature=")))
+        check(false, promise);
+    else
+        check_text(at + strlen("&X-Amz-Signature="), wanted, promise);
     buffer_free(&found);
+}
+
+static void vector_check(const char *folder, const char *name)
+{
+    static Vector vector;
+    Buffer path;
+
+    if (!check(vector_read(&vector, folder), name))
+        return;
+    buffer_init(&path, KIB(8));
+    sign_uri(&path, vector.path, true, &error);
+    buffer_terminate(&path, &error);
+    vector.request.path = path.data;
+    header_check(&vector, folder, name);
+    query_check(&vector, folder, name);
+    buffer_free(&path);
+    cJSON_Delete(vector.context);
+}
+
+static void test_vectors(void)
+{
+    const char *given = getenv("SLUICE_SIGV4_VECTORS"), *build = getenv("SLUICE_BUILD");
+    char folder[PATH_MAX - 512], path[PATH_MAX];
+    struct dirent *entry;
+    DIR *directory;
+    int count = 0;
+
+    snprintf(folder, sizeof folder, "%s%s", given ? given : build ? build : "build", given ? "" : "/tools/sigv4-vectors");
+    directory = opendir(folder);
+    while (directory && (entry = readdir(directory)) != NULL) {
+        char context[TEXT_MAX];
+
+        snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+        /* The crate's own two are not of the suite: they have no context and are of services that encode twice. */
+        if (entry->d_name[0] == '.' || !file_read(path, "context.json", context))
+            continue;
+        vector_check(path, entry->d_name);
+        count++;
+    }
+    if (directory)
+        closedir(directory);
+    if (!check(count >= VECTORS_WANTED, "all of AWS's vectors are there"))
+        printf("# %d in %s; python3 tests/harness/vectors.py install fetches them\n", count, folder);
 }
 
 static void test_uri(void)
@@ -109,9 +303,7 @@ static void test_uri(void)
 
 int main(void)
 {
-    for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++)
-        vector_check(&vectors[i]);
-    test_whole();
+    test_vectors();
     test_uri();
     return check_end();
 }

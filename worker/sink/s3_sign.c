@@ -11,6 +11,7 @@
 #include <time.h>
 
 #define SHA256_BYTES 32
+#define SCOPE_MAX 200
 #define ALGORITHM "AWS4-HMAC-SHA256"
 
 int sign_uri(Buffer *ret, const char *text, bool keep_slash, Error *error)
@@ -185,36 +186,97 @@ static int signature(const SignRequest *request, const char *text, char ret[SHA2
     return 0;
 }
 
-static int sign_with(const SignRequest *request, const SignPair *headers, Buffer *work, Buffer *ret, Error *error)
+static void scope_text(const SignRequest *request, char ret[SCOPE_MAX])
 {
-    char scope[200];
-    char digest[SHA256_TEXT];
+    snprintf(ret, SCOPE_MAX, "%.8s/%s/%s/aws4_request", request->time, request->region, request->service);
+}
 
-    snprintf(scope, sizeof scope, "%.8s/%s/%s/aws4_request", request->time, request->region, request->service);
-    if (canonical_request(work, request, headers, error) < 0 || sign_sha256(work->data, work->length, digest, error) < 0)
-        return -1;
-    buffer_clear(work);
-    if (buffer_format(work, error, ALGORITHM "\n%s\n%s\n%s", request->time, scope, digest) < 0 || buffer_terminate(work, error) < 0 ||
-        signature(request, work->data, digest, error) < 0)
-        return -1;
-    if (buffer_format(ret, error, ALGORITHM " Credential=%s/%s, SignedHeaders=", request->access_key, scope) < 0 ||
-        names_text(ret, headers, request->headers_count, error) < 0)
-        return -1;
-    return buffer_format(ret, error, ", Signature=%s", digest);
+/* `headers` are the request's, sorted. */
+static int request_sign(const SignRequest *request, const SignPair *headers, char ret[SHA256_TEXT], Error *error)
+{
+    char scope[SCOPE_MAX];
+    Buffer work;
+    int result = -1;
+
+    buffer_init(&work, KIB(64));
+    scope_text(request, scope);
+    if (canonical_request(&work, request, headers, error) == 0 && sign_sha256(work.data, work.length, ret, error) == 0) {
+        buffer_clear(&work);
+        if (buffer_format(&work, error, ALGORITHM "\n%s\n%s\n%s", request->time, scope, ret) == 0 && buffer_terminate(&work, error) == 0)
+            result = signature(request, work.data, ret, error);
+    }
+    buffer_free(&work);
+    return result;
+}
+
+static int headers_sorted(const SignRequest *request, SignPair ret[SIGN_HEADERS_MAX], Error *error)
+{
+    if (request->headers_count > SIGN_HEADERS_MAX)
+        return error_set(error, ERROR_INTERNAL, NULL, "a request of %d headers cannot be signed", request->headers_count);
+    memcpy(ret, request->headers, (size_t)request->headers_count * sizeof ret[0]);
+    pairs_sort(ret, request->headers_count);
+    return 0;
 }
 
 int sign_authorization(const SignRequest *request, Buffer *ret, Error *error)
 {
     SignPair headers[SIGN_HEADERS_MAX];
-    Buffer work;
+    char scope[SCOPE_MAX], digest[SHA256_TEXT];
+
+    scope_text(request, scope);
+    if (headers_sorted(request, headers, error) < 0 || request_sign(request, headers, digest, error) < 0 ||
+        buffer_format(ret, error, ALGORITHM " Credential=%s/%s, SignedHeaders=", request->access_key, scope) < 0 ||
+        names_text(ret, headers, request->headers_count, error) < 0 || buffer_format(ret, error, ", Signature=%s", digest) < 0)
+        return -1;
+    return buffer_terminate(ret, error);
+}
+
+static int presigned(const SignRequest *request, SignPair *pairs, int count, const SignPair *headers, Buffer *ret, Error *error)
+{
+    SignRequest copy = *request;
+    char digest[SHA256_TEXT];
+    Buffer query;
     int result;
 
-    if (request->headers_count > SIGN_HEADERS_MAX)
-        return error_set(error, ERROR_INTERNAL, NULL, "a request of %d headers cannot be signed", request->headers_count);
-    memcpy(headers, request->headers, (size_t)request->headers_count * sizeof headers[0]);
-    pairs_sort(headers, request->headers_count);
-    buffer_init(&work, KIB(64));
-    result = sign_with(request, headers, &work, ret, error);
-    buffer_free(&work);
+    buffer_init(&query, KIB(64));
+    result = sign_query(&query, pairs, count, error);
+    copy.query = query.data;
+    if (result == 0)
+        result = request_sign(&copy, headers, digest, error);
+    if (result == 0)
+        result = buffer_format(ret, error, "%s&X-Amz-Signature=%s", query.data, digest);
+    buffer_free(&query);
     return result < 0 ? -1 : buffer_terminate(ret, error);
+}
+
+int sign_presigned(const SignRequest *request, const SignPair *pairs, int count, int expires_s, const char *token, Buffer *ret, Error *error)
+{
+    SignPair headers[SIGN_HEADERS_MAX], all[SIGN_QUERY_MAX];
+    char scope[SCOPE_MAX], credential[SCOPE_MAX + 160], expires[12];
+    Buffer names;
+    int result;
+
+    if (count > SIGN_QUERY_MAX - 6)
+        return error_set(error, ERROR_INTERNAL, NULL, "a query of %d pairs cannot be presigned", count);
+    if (headers_sorted(request, headers, error) < 0)
+        return -1;
+    if (count)
+        memcpy(all, pairs, (size_t)count * sizeof all[0]);
+    scope_text(request, scope);
+    snprintf(credential, sizeof credential, "%.159s/%s", request->access_key, scope);
+    snprintf(expires, sizeof expires, "%d", expires_s);
+    buffer_init(&names, KIB(4));
+    result = names_text(&names, headers, request->headers_count, error);
+    if (result == 0) {
+        all[count++] = (SignPair){"X-Amz-Algorithm", ALGORITHM};
+        all[count++] = (SignPair){"X-Amz-Credential", credential};
+        all[count++] = (SignPair){"X-Amz-Date", request->time};
+        all[count++] = (SignPair){"X-Amz-Expires", expires};
+        all[count++] = (SignPair){"X-Amz-SignedHeaders", names.data};
+        if (token)
+            all[count++] = (SignPair){"X-Amz-Security-Token", token};
+        result = presigned(request, all, count, headers, ret, error);
+    }
+    buffer_free(&names);
+    return result;
 }
