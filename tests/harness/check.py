@@ -70,10 +70,11 @@ def unit(count):
 
 
 def peers(count):
-    """The simulator's own tests: types without a server, the wire, malformed requests."""
+    """The peers' own tests. The simulator: types without a server, the wire, malformed requests; the S3 proxy: that it fails as it is told."""
     folder = ROOT / "tests" / "peers" / "mssql"
     if (BUILD / "mssql" / "type_test").exists():
         tap(count, "mssql/type_test", [BUILD / "mssql" / "type_test"], cwd=folder)
+    tap(count, "s3/faultproxy_test.py", [sys.executable, ROOT / "tests" / "peers" / "s3" / "faultproxy_test.py"])
     out = folder_new("peers")
     with Cluster(out / "pg", preload=False) as cluster:
         if (folder / "wire_test.py").exists():

@@ -101,6 +101,23 @@ def openssl(*argv, cwd):
     subprocess.run(["openssl", *argv], cwd=cwd, check=True, capture_output=True, timeout=60)
 
 
+def certify(folder):
+    """ca.pem, an authority of our own, and server.pem with server.key by it, for 127.0.0.1 and localhost. Returns the authority's path."""
+    folder = pathlib.Path(folder)
+    authority = folder / "ca.pem"
+    if authority.exists():
+        return authority
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "names").write_text("subjectAltName=IP:127.0.0.1,DNS:localhost\n")
+    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj", "/CN=sluice test authority",
+            "-keyout", "ca.key", "-out", "ca.new", cwd=folder)
+    openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-keyout", "server.key", "-out", "server.csr", cwd=folder)
+    openssl("x509", "-req", "-in", "server.csr", "-CA", "ca.new", "-CAkey", "ca.key", "-CAcreateserial", "-days", "30",
+            "-extfile", "names", "-out", "server.pem", cwd=folder)
+    (folder / "ca.new").rename(authority)
+    return authority
+
+
 class S3Server:
     host = "127.0.0.1"
     region = "us-east-1"
@@ -126,27 +143,13 @@ class S3Server:
     def __exit__(self, *exc):
         self.stop()
 
-    def certify(self):
-        """An authority of our own and a certificate by it for 127.0.0.1 and localhost."""
-        if self.ca_file.exists():
-            return
-        names = self.dir / "names"
-        names.write_text("subjectAltName=IP:127.0.0.1,DNS:localhost\n")
-        openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj", "/CN=sluice test authority",
-                "-keyout", "ca.key", "-out", "ca.new", cwd=self.dir)
-        openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-keyout", "server.key", "-out", "server.csr",
-                cwd=self.dir)
-        openssl("x509", "-req", "-in", "server.csr", "-CA", "ca.new", "-CAkey", "ca.key", "-CAcreateserial", "-days", "30",
-                "-extfile", "names", "-out", "server.pem", cwd=self.dir)
-        (self.dir / "ca.new").rename(self.ca_file)
-
     def start(self):
         binary = install()
         self.data.mkdir(parents=True, exist_ok=True)
         argv = [binary, "--port", f"{self.host}:{self.port}", "--access", self.access_key, "--secret", self.secret_key,
                 "--region", self.region, "--keep-alive", "--quiet", "--health", HEALTH]
         if self.tls:
-            self.certify()
+            certify(self.dir)
             argv += ["--cert", self.dir / "server.pem", "--key", self.dir / "server.key"]
         argv += ["posix"]
         if not has_xattr(self.data):
