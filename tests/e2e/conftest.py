@@ -48,6 +48,14 @@ def session_folder():
 
 
 @pytest.fixture(scope="session")
+def spark(session_folder):
+    """The one Spark session (harness/spark.py); its folder goes with the tests'."""
+    import spark
+    yield spark.session(session_folder / "spark")
+    spark.stop()
+
+
+@pytest.fixture(scope="session")
 def backing(session_folder):
     """The PostgreSQL behind simulators."""
     with Cluster(session_folder / "backing", preload=False, settings={"synchronous_commit": "off"}) as cluster:
