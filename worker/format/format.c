@@ -14,7 +14,7 @@ struct Format {
     Compressor *compressor;
 };
 
-static const FormatKind *const kinds[] = {&jsonl_kind};
+static const FormatKind *const kinds[] = {&jsonl_kind, &csv_kind};
 
 static const FormatKind *kind_find(const char *name)
 {
@@ -29,7 +29,7 @@ static int kind_need(const char *name, const FormatKind **ret, Error *error)
 {
     *ret = kind_find(name);
     if (!*ret)
-        return error_set(error, ERROR_PERMANENT, "This version writes jsonl.", "unknown format \"%.60s\"", name ? name : "");
+        return error_set(error, ERROR_PERMANENT, "This version writes jsonl and csv.", "unknown format \"%.60s\"", name ? name : "");
     return 0;
 }
 

@@ -34,8 +34,7 @@ static char *escape_ascii(char *text, uint8_t byte)
     return text;
 }
 
-/* Length of the sequence that starts with a byte above 0x7f, 0 if it is not one of RFC 3629's table or a WTF-8 surrogate. */
-static size_t sequence_length(const uint8_t *data, size_t left)
+size_t json_character(const uint8_t *data, size_t left)
 {
     uint8_t first = data[0];
     uint8_t low = 0x80, high = 0xbf;
@@ -103,7 +102,7 @@ char *json_escape(char *text, const uint8_t *data, size_t length, size_t *bad)
         } else if (data[at] < 0x80) {
             text = escape_ascii(text, data[at++]);
         } else {
-            size_t count = sequence_length(data + at, length - at);
+            size_t count = json_character(data + at, length - at);
 
             if (!count) {
                 *bad = at;

@@ -14,6 +14,8 @@
 
 /* Returns where it stopped in `text`; NULL where `data` is not valid, *bad then says at which byte. */
 char *json_escape(char *text, const uint8_t *data, size_t length, size_t *bad);
+/* Bytes of the character that starts with a byte above 0x7f; 0 where it is none of RFC 3629 and no lone surrogate in WTF-8. */
+size_t json_character(const uint8_t *data, size_t left);
 /* The longest piece of at most `limit` bytes that ends between two characters. */
 size_t json_piece(const uint8_t *data, size_t length, size_t limit);
 

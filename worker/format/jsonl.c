@@ -9,49 +9,27 @@
 #include "base/hex.h"
 #include "format/json_text.h"
 #include "format/kind.h"
+#include "format/stage.h"
 #include "format/value_text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define STAGE_BYTES KIB(128)
 #define SLICE_ROOM (JSONL_SLICE * JSON_ESCAPE_FACTOR + 16)
 #define TAIL_ROOM 320
 
 typedef struct Jsonl {
-    FormatOutput output;
+    Stage stage;
     const Schema *schema;
     JsonlColumn *columns;
     size_t row_room;   /* of all fixed parts of a row */
-    char *stage;
-    char *stage_end;
-    char *at;
     char seq_prefix[64]; /* `,"_sluice_seq":"` and epoch and incarnation */
     char epoch_part[64]; /* `,"_sluice_epoch":1,"_sluice_unchanged":` */
     int64_t commit_us;   /* of the text kept in commit_text: rows of one transaction share it */
     char commit_text[32];
     size_t commit_length;
 } Jsonl;
-
-static int stage_flush(Jsonl *jsonl, Error *error)
-{
-    size_t length = (size_t)(jsonl->at - jsonl->stage);
-
-    jsonl->at = jsonl->stage;
-    return length ? jsonl->output.write(jsonl->output.context, jsonl->stage, length, error) : 0;
-}
-
-static inline int stage_room(Jsonl *jsonl, size_t room, Error *error)
-{
-    return (size_t)(jsonl->stage_end - jsonl->at) >= room ? 0 : stage_flush(jsonl, error);
-}
-
-static inline void stage_copy(Jsonl *jsonl, const char *text, size_t length)
-{
-    memcpy(jsonl->at, text, length);
-    jsonl->at += length;
-}
 
 static int not_utf8(const Jsonl *jsonl, const ColumnBatch *batch, int row, int column, size_t byte, Error *error)
 {
@@ -73,28 +51,28 @@ static int string_write(Jsonl *jsonl, const ColumnBatch *batch, int row, int col
     size_t done = 0;
     bool binary = jsonl->schema->fields[column].type == COLUMN_BINARY;
 
-    *jsonl->at++ = '"';
+    *jsonl->stage.at++ = '"';
     while (left) {
         size_t piece = left, bad = 0;
 
         if (left > JSONL_SLICE)
             piece = binary ? JSONL_SLICE : json_piece(data, left, JSONL_SLICE);
-        if (stage_room(jsonl, jsonl->row_room + piece * JSON_ESCAPE_FACTOR + 16, error) < 0)
+        if (stage_room(&jsonl->stage, jsonl->row_room + piece * JSON_ESCAPE_FACTOR + 16, error) < 0)
             return -1;
         if (binary) {
-            jsonl->at = base64_text(jsonl->at, data, piece);
+            jsonl->stage.at = base64_text(jsonl->stage.at, data, piece);
         } else {
-            char *end = json_escape(jsonl->at, data, piece, &bad);
+            char *end = json_escape(jsonl->stage.at, data, piece, &bad);
 
             if (!end)
                 return not_utf8(jsonl, batch, row, column, done + bad, error);
-            jsonl->at = end;
+            jsonl->stage.at = end;
         }
         data += piece;
         done += piece;
         left -= piece;
     }
-    *jsonl->at++ = '"';
+    *jsonl->stage.at++ = '"';
     return 0;
 }
 
@@ -132,51 +110,51 @@ static void unchanged_write(Jsonl *jsonl, const ColumnBatch *batch, int row)
 
         if (!vector->unchanged || !vector->unchanged[row] || !jsonl->columns[i].quoted_name)
             continue;
-        stage_copy(jsonl, any ? "," : "\"[", any ? 1 : 2);
-        stage_copy(jsonl, jsonl->columns[i].quoted_name, jsonl->columns[i].quoted_length);
+        stage_copy(&jsonl->stage, any ? "," : "\"[", any ? 1 : 2);
+        stage_copy(&jsonl->stage, jsonl->columns[i].quoted_name, jsonl->columns[i].quoted_length);
         any = true;
     }
     if (any)
-        stage_copy(jsonl, "]\"", 2);
+        stage_copy(&jsonl->stage, "]\"", 2);
     else
-        stage_copy(jsonl, "null", 4);
+        stage_copy(&jsonl->stage, "null", 4);
 }
 
 static void tail_write(Jsonl *jsonl, const ColumnBatch *batch, int row)
 {
-    stage_copy(jsonl, jsonl->schema->count ? ",\"_sluice_op\":\"" : "{\"_sluice_op\":\"", 15);
-    *jsonl->at++ = batch->op[row];
-    stage_copy(jsonl, jsonl->seq_prefix, strlen(jsonl->seq_prefix));
-    jsonl->at = hex_text(jsonl->at, batch->position[row], (size_t)batch->position_length);
-    stage_copy(jsonl, "\",\"_sluice_commit_ts\":", 22);
+    stage_copy(&jsonl->stage, jsonl->schema->count ? ",\"_sluice_op\":\"" : "{\"_sluice_op\":\"", 15);
+    *jsonl->stage.at++ = batch->op[row];
+    stage_copy(&jsonl->stage, jsonl->seq_prefix, strlen(jsonl->seq_prefix));
+    jsonl->stage.at = hex_text(jsonl->stage.at, batch->position[row], (size_t)batch->position_length);
+    stage_copy(&jsonl->stage, "\",\"_sluice_commit_ts\":", 22);
     if (batch->commit_us[row] != jsonl->commit_us)
         commit_make(jsonl, batch->commit_us[row]);
-    stage_copy(jsonl, jsonl->commit_text, jsonl->commit_length);
-    stage_copy(jsonl, jsonl->epoch_part, strlen(jsonl->epoch_part));
+    stage_copy(&jsonl->stage, jsonl->commit_text, jsonl->commit_length);
+    stage_copy(&jsonl->stage, jsonl->epoch_part, strlen(jsonl->epoch_part));
     unchanged_write(jsonl, batch, row);
-    stage_copy(jsonl, ",\"_sluice_hash\":null}\n", 22);
+    stage_copy(&jsonl->stage, ",\"_sluice_hash\":null}\n", 22);
 }
 
 static int row_write(Jsonl *jsonl, const ColumnBatch *batch, int row, Error *error)
 {
-    if (stage_room(jsonl, jsonl->row_room, error) < 0)
+    if (stage_room(&jsonl->stage, jsonl->row_room, error) < 0)
         return -1;
     for (int i = 0; i < jsonl->schema->count; i++) {
         JsonlColumn *column = &jsonl->columns[i];
         const ColumnVector *vector = &batch->columns[i];
 
         if (column->prefix_length <= JSONL_COPY_STEP) {
-            memcpy(jsonl->at, column->prefix, JSONL_COPY_STEP);
-            jsonl->at += column->prefix_length;
+            memcpy(jsonl->stage.at, column->prefix, JSONL_COPY_STEP);
+            jsonl->stage.at += column->prefix_length;
         } else {
-            stage_copy(jsonl, column->prefix, column->prefix_length);
+            stage_copy(&jsonl->stage, column->prefix, column->prefix_length);
         }
         if (!vector->valid[row]) {
-            stage_copy(jsonl, "null", 4);
+            stage_copy(&jsonl->stage, "null", 4);
         } else if (vector->offsets) {
             if (string_write(jsonl, batch, row, i, error) < 0)
                 return -1;
-        } else if (jsonl_value(column, vector->fixed + (size_t)row * column->width, jsonl->at, &jsonl->at, error) < 0) {
+        } else if (jsonl_value(column, vector->fixed + (size_t)row * column->value.width, jsonl->stage.at, &jsonl->stage.at, error) < 0) {
             return -1;
         }
     }
@@ -199,12 +177,14 @@ static uint64_t jsonl_held(const void *state)
 {
     const Jsonl *jsonl = state;
 
-    return (uint64_t)(jsonl->at - jsonl->stage);
+    return stage_held(&jsonl->stage);
 }
 
 static int jsonl_finish(void *state, Error *error)
 {
-    return stage_flush(state, error);
+    Jsonl *jsonl = state;
+
+    return stage_flush(&jsonl->stage, error);
 }
 
 static void jsonl_close(void *state)
@@ -214,14 +194,12 @@ static void jsonl_close(void *state)
     for (int i = 0; jsonl->columns && i < jsonl->schema->count; i++)
         jsonl_column_free(&jsonl->columns[i]);
     free(jsonl->columns);
-    free(jsonl->stage);
+    free(jsonl->stage.start);
     free(jsonl);
 }
 
-static int jsonl_prepare(Jsonl *jsonl, const FormatSpec *spec, Error *error)
+static int jsonl_prepare(Jsonl *jsonl, const FormatSpec *spec, FormatOutput output, Error *error)
 {
-    size_t stage_bytes;
-
     jsonl->columns = calloc((size_t)jsonl->schema->count + 1, sizeof *jsonl->columns);
     if (!jsonl->columns)
         return error_set(error, ERROR_TRANSIENT, NULL, "out of memory for a jsonl writer of %d columns", jsonl->schema->count);
@@ -231,12 +209,8 @@ static int jsonl_prepare(Jsonl *jsonl, const FormatSpec *spec, Error *error)
             return -1;
         jsonl->row_room += jsonl_column_room(&jsonl->columns[i]);
     }
-    stage_bytes = STAGE_BYTES + jsonl->row_room + SLICE_ROOM;
-    jsonl->stage = malloc(stage_bytes);
-    if (!jsonl->stage)
-        return error_set(error, ERROR_TRANSIENT, NULL, "out of memory for a jsonl writer of %zu bytes", stage_bytes);
-    jsonl->at = jsonl->stage;
-    jsonl->stage_end = jsonl->stage + stage_bytes;
+    if (stage_open(&jsonl->stage, output, STAGE_BYTES + jsonl->row_room + SLICE_ROOM, error) < 0)
+        return -1;
     snprintf(jsonl->seq_prefix, sizeof jsonl->seq_prefix, "\",\"_sluice_seq\":\"%08x%04x", spec->epoch, spec->incarnation);
     snprintf(jsonl->epoch_part, sizeof jsonl->epoch_part, ",\"_sluice_epoch\":%u,\"_sluice_unchanged\":", spec->epoch);
     commit_make(jsonl, INT64_MIN);
@@ -249,9 +223,8 @@ static int jsonl_open(const FormatSpec *spec, const Schema *schema, FormatOutput
 
     if (!jsonl)
         return error_set(error, ERROR_TRANSIENT, NULL, "out of memory for a jsonl writer");
-    jsonl->output = output;
     jsonl->schema = schema;
-    if (jsonl_prepare(jsonl, spec, error) < 0) {
+    if (jsonl_prepare(jsonl, spec, output, error) < 0) {
         jsonl_close(jsonl);
         return -1;
     }

@@ -7,6 +7,7 @@
 #ifndef SLUICE_JSONL_H
 #define SLUICE_JSONL_H
 
+#include "format/field_text.h"
 #include "format/format.h"
 
 #define JSONL_SLICE KIB(12) /* a longer value is written piece by piece, so that memory does not follow it; a multiple of 3 */
@@ -14,14 +15,13 @@
 
 /* A column as the writer needs it: everything that does not change from row to row is made once. */
 typedef struct JsonlColumn {
-    const Field *field;
+    FieldText value;
+    bool quotes;          /* JSON has no such type: the value is a string */
+    bool floats;          /* may hold NaN or infinity, which are strings too */
     char *prefix;         /* `{"name":` or `,"name":`, at least JSONL_COPY_STEP bytes of memory */
     size_t prefix_length;
     char *quoted_name;    /* `\"name\"`, an element of the JSON text in _sluice_unchanged; NULL where never unchanged */
     size_t quoted_length;
-    size_t width;         /* of a value of fixed type */
-    int32_t date_days;    /* neighbouring rows mostly share the day: its text is kept */
-    char date[10];
 } JsonlColumn;
 
 /* Fills the column; ERROR_PERMANENT where its name is not UTF-8. */

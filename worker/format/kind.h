@@ -21,6 +21,6 @@ typedef struct FormatKind {
     void (*close)(void *state);
 } FormatKind;
 
-extern const FormatKind jsonl_kind;
+extern const FormatKind jsonl_kind, csv_kind;
 
 #endif
