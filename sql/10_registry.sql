@@ -117,6 +117,7 @@ CREATE TABLE _sluice.tab (
 	instance_object_id bigint,
 	version       integer NOT NULL DEFAULT 0,
 	next_version  integer,
+	announced     text,
 	position      _sluice.pos,
 	newest        _sluice.pos,
 	pending_since timestamptz,
@@ -151,6 +152,18 @@ CREATE INDEX tab_source ON _sluice.tab (source_id);
 CREATE INDEX tab_target ON _sluice.tab (target_id);
 COMMENT ON COLUMN _sluice.tab.probed_since IS 'From then on each poll asked this table''s change log too; infinity while it cannot be asked. Only a cut whose poll began later speaks for the table';
 COMMENT ON TABLE _sluice.tab IS 'A captured table: what is wanted, where it stands (epoch, position, pending change, load, fence), what troubles it. Everything up to and including position is landed; a table without pending change is at its source''s cut';
+
+COMMENT ON COLUMN _sluice.tab.announced IS 'Schema version and format (announce_tag) whose schema files stand in the current epoch; NULL: none, as far as is known';
+
+CREATE TABLE _sluice.epoch (
+	table_id    bigint NOT NULL REFERENCES _sluice.tab ON DELETE CASCADE,
+	epoch       bigint NOT NULL,
+	incarnation integer NOT NULL,
+	begun_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
+	fence       _sluice.pos,
+	PRIMARY KEY (table_id, epoch)
+);
+COMMENT ON TABLE _sluice.epoch IS 'Epochs a table has had, with the position from which each is whole. What lies below another number is not this registry''s';
 
 CREATE FUNCTION _sluice.phase_guard() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp

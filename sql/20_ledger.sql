@@ -137,12 +137,13 @@ COMMENT ON TABLE _sluice.batch_log_default IS 'Ended batches of days that have n
 CREATE TABLE _sluice.file (
 	day         date NOT NULL,
 	target_id   bigint NOT NULL,
-	key         text NOT NULL,
+	key         text COLLATE "C" NOT NULL,
 	source_id   bigint NOT NULL,
 	table_id    bigint,
 	batch_id    bigint,
 	work        text NOT NULL,
 	epoch       bigint,
+	incarnation integer,
 	version     integer,
 	commit_no   bigint,
 	file_no     integer,
@@ -152,13 +153,13 @@ CREATE TABLE _sluice.file (
 	rows        bigint,
 	bytes       bigint,
 	etag        text,
-	state       text NOT NULL DEFAULT 'landed' CHECK (state IN ('landed', 'orphan')),
+	state       text NOT NULL DEFAULT 'landed' CHECK (state IN ('landed', 'orphan', 'purged')),
 	committed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
 	PRIMARY KEY (day, target_id, key)
 ) PARTITION BY RANGE (day);
 CREATE INDEX file_table ON _sluice.file (table_id, batch_id);
 CREATE TABLE _sluice.file_default PARTITION OF _sluice.file DEFAULT;
-COMMENT ON TABLE _sluice.file IS 'Objects that landed, once each, by the day that stands in their key';
+COMMENT ON TABLE _sluice.file IS 'Objects that landed, once each, by the day that stands in their key. orphan: of no commit; purged: deleted by purge_files';
 COMMENT ON TABLE _sluice.file_default IS 'Objects of days that have no partition';
 
 CREATE SEQUENCE _sluice.event_id;

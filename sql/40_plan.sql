@@ -19,8 +19,8 @@ CREATE FUNCTION _sluice.batch_abandon(ids bigint[]) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp
 AS $$
 	-- Objects may stand under a sealed key: they are kept in the ledger as orphans, never forgotten.
-	INSERT INTO _sluice.file (day, target_id, key, source_id, table_id, batch_id, work, epoch, version, file_no, attempt, first, last, rows, bytes, state)
-	SELECT DISTINCT ON (s.key) b.day, b.target_id, s.key, b.source_id, b.table_id, b.batch_id, b.work, b.epoch, b.version, s.file_no, s.attempt,
+	INSERT INTO _sluice.file (day, target_id, key, source_id, table_id, batch_id, work, epoch, incarnation, version, file_no, attempt, first, last, rows, bytes, state)
+	SELECT DISTINCT ON (s.key) b.day, b.target_id, s.key, b.source_id, b.table_id, b.batch_id, b.work, b.epoch, b.incarnation, b.version, s.file_no, s.attempt,
 		s.first, s.last, s.rows, s.bytes, 'orphan'
 	FROM _sluice.batch b JOIN _sluice.seal s USING (batch_id)
 	WHERE b.batch_id = ANY ($1) ORDER BY s.key, s.sealed_at DESC

@@ -119,7 +119,7 @@ AS $$
 		|| jsonb_build_object('schema', jsonb_build_object('id', v.table_id, 'version', v.version, 'source_schema', t.schema_name, 'source_table', t.table_name,
 		'instance', v.instance, 'instance_object_id', v.instance_object_id, 'source_object_id', v.source_object_id, 'command_id', v.command_id,
 		-- Where the source's own key is not the fold's, an update must name the row it takes away.
-		'before', t.options ? 'key' OR _sluice.keyless(t), 'columns', v.columns))
+		'before', t.options ? 'key' OR _sluice.keyless(t), 'columns', v.columns, 'announce', _sluice.announce_doc(t, v, b)))
 		|| CASE WHEN b.work = 'epoch' THEN jsonb_build_object('at_least', b.epoch + 1,
 			'epoch_prefix', format('%s_sluice/%s/%s/epoch-', _sluice.prefix(g.options), s.path_part, t.path_part)) ELSE '{}' END
 		ORDER BY b.oldest_at, b.batch_id)
@@ -271,7 +271,7 @@ BEGIN
 	END IF;
 	-- Streaming begins at the cut, which is at or before every L of the load, and where the capture instance begins.
 	UPDATE _sluice.tab x SET phase = 'loading', epoch = (arg ->> 'epoch')::bigint, incarnation = b.incarnation, epoch_at = clock_timestamp(),
-		position = coalesce(greatest(s.position, c.start_before), repeat('0', 20)), newest = NULL, pending_since = NULL, probed_since = clock_timestamp(), load_range = 0, load_exact = true, fail_count = 0
+		position = coalesce(greatest(s.position, c.start_before), repeat('0', 20)), announced = NULL, newest = NULL, pending_since = NULL, probed_since = clock_timestamp(), load_range = 0, load_exact = true, fail_count = 0
 	FROM _sluice.source_state s, _sluice.capture_instance c
 	-- A cut of a log that is gone must not begin a stream of the one that stands there now.
 	WHERE x.table_id = b.table_id AND s.source_id = b.source_id AND s.state <> 'rewound' AND c.source_id = b.source_id AND c.instance = x.instance
@@ -280,6 +280,8 @@ BEGIN
 		PERFORM _sluice.batch_abandon(ids);  -- the capture instance or the log went meanwhile; planned again once it is known what there is
 		RETURN '{}';
 	END IF;
+	INSERT INTO _sluice.epoch (table_id, epoch, incarnation, begun_at) VALUES (t.table_id, t.epoch, t.incarnation, t.epoch_at)
+	ON CONFLICT ON CONSTRAINT epoch_pkey DO UPDATE SET incarnation = excluded.incarnation, begun_at = excluded.begun_at, fence = NULL;
 	UPDATE _sluice.batch x SET epoch = t.epoch WHERE x.batch_id = b.batch_id;
 	PERFORM _sluice.batch_end(ids, 'committed', NULL);
 	PERFORM _sluice.load_plan(t) WHERE t.wanted <> 'dropped';

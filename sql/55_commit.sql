@@ -90,17 +90,12 @@ END
 $$;
 COMMENT ON FUNCTION _sluice.batch_seal(jsonb) IS 'Runner: notes attempts; draws the commit number when all batches of the call have their last file';
 
-CREATE FUNCTION _sluice.key_day(key text) RETURNS date
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-AS $$ SELECT substring($1 FROM '/sluice_day=(\d{4}-\d\d-\d\d)/')::date $$;
-COMMENT ON FUNCTION _sluice.key_day(text) IS 'The day in an object''s key';
-
 CREATE FUNCTION _sluice.files_store(ids bigint[], done jsonb, commit_no bigint) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp
 AS $$
 	WITH stored AS (
-		INSERT INTO _sluice.file (day, target_id, key, source_id, table_id, batch_id, work, epoch, version, commit_no, file_no, attempt, first, last, rows, bytes, etag)
-		SELECT _sluice.key_day(f.key), b.target_id, f.key, b.source_id, b.table_id, b.batch_id, b.work, b.epoch, b.version, $3, f.file_no, f.attempt, f.first, f.last,
+		INSERT INTO _sluice.file (day, target_id, key, source_id, table_id, batch_id, work, epoch, incarnation, version, commit_no, file_no, attempt, first, last, rows, bytes, etag)
+		SELECT _sluice.key_day(f.key), b.target_id, f.key, b.source_id, b.table_id, b.batch_id, b.work, b.epoch, b.incarnation, b.version, $3, f.file_no, f.attempt, f.first, f.last,
 			f.rows, f.bytes, f.etag
 		FROM jsonb_array_elements($2) d JOIN _sluice.batch b ON b.batch_id = (d ->> 'batch_id')::bigint
 		CROSS JOIN jsonb_to_recordset(coalesce(nullif(d -> 'files', 'null'), '[]')) f(file_no integer, key text, attempt text, first text, last text, rows bigint, bytes bigint, etag text)
@@ -126,6 +121,7 @@ AS $$
 		hint = CASE WHEN t.trouble IS NOT NULL THEN t.hint END
 	FROM _sluice.batch b
 	WHERE b.batch_id = ANY ($1) AND b.work = 'cdc' AND t.table_id = b.table_id AND t.epoch = b.epoch;
+	UPDATE _sluice.epoch e SET fence = b.to_pos FROM _sluice.batch b WHERE b.batch_id = ANY ($1) AND b.fence AND e.table_id = b.table_id AND e.epoch = b.epoch;
 	UPDATE _sluice.job j SET state = 'done', ended_at = clock_timestamp(), message = format('epoch %s streams as of %s', b.epoch, b.to_pos)
 	FROM _sluice.batch b JOIN _sluice.tab t USING (table_id)
 	WHERE b.batch_id = ANY ($1) AND b.fence AND t.epoch = b.epoch AND j.job_id = t.job_id AND j.ended_at IS NULL;
@@ -156,6 +152,7 @@ DECLARE
 	loading bigint[] := (SELECT array_agg(DISTINCT b.table_id) FROM _sluice.batch b WHERE b.batch_id = ANY (ids) AND b.work = 'load');
 BEGIN
 	PERFORM _sluice.files_store(ids, done, commit_no);
+	PERFORM _sluice.announced_store(ids, done, commit_no);
 	PERFORM _sluice.offsets_move(ids);
 	PERFORM _sluice.loads_count(ids, done) WHERE loading IS NOT NULL;
 	PERFORM _sluice.batch_end(ids, state, commit_no);

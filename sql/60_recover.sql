@@ -16,8 +16,8 @@ CREATE FUNCTION _sluice.adopt_files(entry jsonb, t _sluice.tab, number bigint) R
 LANGUAGE sql SET search_path = pg_catalog, pg_temp
 AS $$
 	WITH stored AS (
-		INSERT INTO _sluice.file (day, target_id, key, source_id, table_id, batch_id, work, epoch, version, commit_no, file_no, attempt, first, last, rows, bytes, etag)
-		SELECT _sluice.key_day(f.key), $2.target_id, f.key, $2.source_id, $2.table_id, ($1 ->> 'batch_id')::bigint, $1 ->> 'work', ($1 ->> 'epoch')::bigint,
+		INSERT INTO _sluice.file (day, target_id, key, source_id, table_id, batch_id, work, epoch, incarnation, version, commit_no, file_no, attempt, first, last, rows, bytes, etag)
+		SELECT _sluice.key_day(f.key), $2.target_id, f.key, $2.source_id, $2.table_id, ($1 ->> 'batch_id')::bigint, $1 ->> 'work', ($1 ->> 'epoch')::bigint, ($1 ->> 'incarnation')::integer,
 			($1 ->> 'schema_version')::integer, $3, f.file_no, f.attempt, f.first, f.last, f.rows, f.bytes, f.etag
 		FROM jsonb_to_recordset(coalesce(nullif($1 -> 'files', 'null'), '[]')) f(file_no integer, key text, attempt text, first text, last text, rows bigint, bytes bigint, etag text)
 		ON CONFLICT DO NOTHING
@@ -46,6 +46,7 @@ BEGIN
 		UPDATE _sluice.tab x SET position = greatest(x.position, high)::_sluice.pos, newest = greatest(x.newest, high)::_sluice.pos,
 			pending_since = CASE WHEN x.newest > high THEN x.pending_since END WHERE x.table_id = t.table_id;
 	ELSIF t.epoch <= (entry ->> 'epoch')::bigint THEN
+		INSERT INTO _sluice.epoch (table_id, epoch, incarnation) VALUES (t.table_id, (entry ->> 'epoch')::bigint, (entry ->> 'incarnation')::integer) ON CONFLICT DO NOTHING;
 		PERFORM _sluice.epoch_ask(t, format('manifest %s tells of epoch %s, which this ledger does not know', number, entry ->> 'epoch'));
 	END IF;
 END
@@ -94,9 +95,11 @@ DECLARE
 BEGIN
 	SELECT x.* INTO t FROM _sluice.tab x JOIN _sluice.batch b ON b.batch_id = ids[1] AND b.source_id = x.source_id AND b.target_id = x.target_id
 	WHERE x.table_id = (arg ->> 'table_id')::bigint;
+	PERFORM _sluice.schema_adopt(t, ARRAY(SELECT jsonb_array_elements_text(coalesce(arg -> 'keys', '[]')))) WHERE t.table_id IS NOT NULL;
 	-- Older days have left the ledger.
 	SELECT array_agg(k ORDER BY k) INTO orphans FROM jsonb_array_elements_text(coalesce(arg -> 'keys', '[]')) k
 	WHERE t.table_id IS NOT NULL AND coalesce(_sluice.key_day(k), 'infinity') > kept
+		AND NOT _sluice.is_schema_key(k)
 		AND NOT EXISTS (SELECT FROM _sluice.file f WHERE f.day = _sluice.key_day(k) AND f.target_id = t.target_id AND f.key = k)
 		AND NOT EXISTS (SELECT FROM _sluice.seal s WHERE s.key = k);
 	IF orphans IS NOT NULL THEN

@@ -177,7 +177,7 @@ BEGIN
 		PERFORM _sluice.fail('22023', 'n must lie between 1 and 10000', format('SELECT * FROM sluice.tail(%L, 10);', t.name));
 	END IF;
 	RETURN QUERY SELECT f.committed_at, f.work, f.epoch, f.rows, f.bytes, f.first, f.last, f.key FROM _sluice.file f
-		WHERE f.table_id = t.table_id AND f.state = 'landed' ORDER BY f.batch_id DESC, f.file_no DESC LIMIT $2;
+		WHERE f.table_id = t.table_id AND f.state = 'landed' AND f.work <> 'schema' ORDER BY f.batch_id DESC, f.file_no DESC LIMIT $2;
 END
 $$;
 COMMENT ON FUNCTION sluice.tail(text, integer) IS 'The last files that landed of a table, newest first';

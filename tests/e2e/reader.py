@@ -32,6 +32,9 @@ import zstandard
 DATA_KEY = re.compile(
     r"^(?P<source>[^/]+)/(?P<table>[^/]+)/sluice_epoch=(?P<epoch>\d+)/sluice_kind=(?P<kind>load|cdc)/"
     r"sluice_day=(?P<day>\d{4}-\d\d-\d\d)/sluice_hour=(?P<hour>\d\d)/(?P<stem>[0-9a-f-]+)-(?P<number>\d{4,})\.jsonl(\.zst|\.gz)?$")
+SCHEMA_KEY = re.compile(
+    r"^(?P<source>[^/]+)/(?P<table>[^/]+)/sluice_epoch=(?P<epoch>\d+)/sluice_kind=schema/"
+    r"sluice_day=\d{4}-\d\d-\d\d/sluice_hour=\d\d/schema-(?P<version>\d{8})\.[a-z0-9.]+$")
 CONTROL_KEY = re.compile(r"^(?P<source>[^/]+)/sluice\.control/.+\.jsonl$")
 MANIFEST_KEY = re.compile(r"^_sluice/(?P<source>[^/]+)/(?P<number>\d{12})\.json$")
 EPOCH_KEY = re.compile(r"^_sluice/(?P<source>[^/]+)/(?P<table>[^/]+)/epoch-(?P<epoch>\d{8})\.json$")
@@ -269,6 +272,7 @@ class Landed:
         self.manifests = {}
         self.strange = []
         self.inner = []
+        self.schemas = {}                       # key: (table, epoch, version)
         self._controls = {}
         for key in store.keys():
             self._take(key)
@@ -278,6 +282,8 @@ class Landed:
         match = DATA_KEY.match(key)
         if match and match["source"] == self.source:
             self.files.append(File(self.store, key, match))
+        elif (match := SCHEMA_KEY.match(key)) and match["source"] == self.source:
+            self.schemas[key] = (match["table"], int(match["epoch"]), int(match["version"]))
         elif (match := CONTROL_KEY.match(key)) and match["source"] == self.source:
             rows = [json.loads(line) for line in self.store.read(key).decode().splitlines()]
             self._controls[key] = rows
@@ -294,6 +300,7 @@ class Landed:
         """keys: {table: [key column..]} lets duplicates be seen per key; at_rest: no work may be half way; orphans: object
         keys that the ledger knows to be nobody's; killed: a process was, so what it had not finished may stand in `_sluice/`."""
         found = [f"unknown object {key}" for key in self.strange]
+        found += [f"{key}: a schema file with rows" for key in self.schemas if expand(key, self.store.read(key)).strip() and ".jsonl" in key]
         if at_rest and not killed:
             found += [f"temporary object {key}" for key in self.inner if key.startswith(INNER + "tmp/")]
             if isinstance(self.store, BucketStore):
@@ -367,11 +374,14 @@ class Landed:
     def ledger_problems(self, told):
         """told: [(key, rows, bytes)] of the file view; must be the objects that are there."""
         there = self._prefixed({file.key: (file.facts.count, file.facts.bytes) for file in self.files})
-        told = {key: (rows, size) for key, rows, size in told if "/sluice.control/" not in key}
+        schemas = {self.store.prefix + key for key in self.schemas}
+        held = {key for key, rows, _ in told if "/sluice_kind=schema/" in key and rows == 0}
+        found_schemas = [f"sluice.file lists {key}, which is not there" for key in held - schemas]
+        told = {key: (rows, size) for key, rows, size in told if "/sluice.control/" not in key and key not in held}
         found = [f"sluice.file lacks {key}" for key in set(there) - set(told)]
         found += [f"sluice.file lists {key}, which is not there" for key in set(told) - set(there)]
         found += [f"{key}: there {there[key]}, told {told[key]}" for key in set(there) & set(told) if there[key] != told[key]]
-        return found
+        return found + found_schemas
 
     # ---- folding --------------------------------------------------------------
     def of(self, table, epoch=None):

@@ -4,6 +4,7 @@
  * One transaction seals all last files of the group, then the objects are completed, then one manifest and one transaction
  * commit them. A batch that fails leaves the group and the others go on.
  */
+#include "pipeline/announce.h"
 #include "pipeline/landing.h"
 #include "pipeline/manifest.h"
 #include "pipeline/work.h"
@@ -148,7 +149,7 @@ static int group_add(Group *group, const cJSON *batch, Error *error)
 
     if (!landing)
         return error_set(error, ERROR_TRANSIENT, NULL, "out of memory");
-    if (landing_open(landing, group->work, batch, error) == 0 && landing_run(landing, &yielded, error) == 0 && !yielded) {
+    if (landing_open(landing, group->work, batch, error) == 0 && announce_schema(landing, error) == 0 && landing_run(landing, &yielded, error) == 0 && !yielded) {
         /* The connection is wanted by the next table: its statement is at its end, its figures are noted. */
         group->landings[group->count++] = landing;
         return 0;

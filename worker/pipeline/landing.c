@@ -157,7 +157,7 @@ static size_t landing_encoder_memory(const Landing *landing)
     return share > parts + ENCODER_BYTES_MIN ? share - parts : ENCODER_BYTES_MIN;
 }
 
-static FormatSpec landing_format(const Landing *landing)
+FormatSpec landing_format(const Landing *landing)
 {
     const cJSON *format = json_member(landing->batch, "format"), *source = json_member(landing->work->claim, "source");
     const cJSON *schema = json_member(landing->batch, "schema");
@@ -179,6 +179,11 @@ static FormatSpec landing_format(const Landing *landing)
     };
 }
 
+FormatOutput landing_output(LandingFile *file)
+{
+    return (FormatOutput){output_write, file};
+}
+
 static int landing_file_open(Landing *landing, const ColumnBatch *rows, Error *error)
 {
     LandingFile *file = &landing->file;
@@ -192,7 +197,7 @@ static int landing_file_open(Landing *landing, const ColumnBatch *rows, Error *e
         return -1;
     hex_encode(rows->position[0], (size_t)rows->position_length, file->first);
     file->first[2 * rows->position_length] = '\0';
-    return format_open(&spec, &landing->schema, (FormatOutput){output_write, file}, &file->format, error);
+    return format_open(&spec, &landing->schema, landing_output(file), &file->format, error);
 }
 
 /* Everything is uploaded but the request that makes it visible; then the source is asked once more whether it still held, all the
@@ -370,6 +375,7 @@ void landing_close(Landing *landing)
     cJSON_Delete(landing->resume_key);
     cJSON_Delete(landing->seals);
     cJSON_Delete(landing->files);
+    cJSON_Delete(landing->announced);
     *landing = (Landing){0};
 }
 

@@ -41,6 +41,7 @@ typedef struct Landing {
     LandingFile file;
     cJSON *seals;          /* every attempt noted for this batch, ours included */
     cJSON *files;          /* figures of the objects that stand (done.files) */
+    cJSON *announced;      /* schema files that were put, or found, for this batch (done.announced); NULL = none were asked for */
     bool complete;         /* an adopted file was the last: nothing is left to read */
 } Landing;
 
@@ -55,5 +56,9 @@ cJSON *landing_seal(Landing *landing, bool last_file);
 int landing_settle(Landing *landing, SinkOutcome outcome, const SinkHead *head, Error *error);
 void landing_close(Landing *landing);
 size_t landing_memory(const Landing *landing);
+/* What the files of this batch are to be; it borrows from the batch and the claim. */
+FormatSpec landing_format(const Landing *landing);
+/* Bytes of a Format into the object of `file`, counted in file->bytes. */
+FormatOutput landing_output(LandingFile *file);
 
 #endif

@@ -40,6 +40,8 @@ static cJSON *manifest_batch(const Landing *landing)
     if (landing->position_after[0])
         cJSON_AddStringToObject(entry, "position_after", landing->position_after);
     cJSON_AddItemToObject(entry, "files", cJSON_Duplicate(landing->files, true));
+    if (landing->announced)
+        cJSON_AddItemToObject(entry, "announced", cJSON_Duplicate(landing->announced, true));
     return entry;
 }
 
@@ -140,6 +142,7 @@ static int commit_message(const Work *work, const cJSON *manifest, int64_t commi
         member_copy(done, entry, "position");
         member_copy(done, entry, "position_after");
         member_copy(done, entry, "files");
+        member_copy(done, entry, "announced");
         cJSON_AddItemToArray(list, done);
     }
     *ret = message;
