@@ -135,9 +135,9 @@ simulator-test: simulator
 
 # What a benchmark compares with: small programs of its own.
 bench-programs: $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c))
-$(BUILD)/bench/%: tests/bench/%.c $(BUILD)/libsluice.a
+$(BUILD)/bench/%: tests/bench/%.c $(BUILD)/libsluice.a $(wildcard tests/bench/*.h)
 	@mkdir -p $(@D)
-	$(CC) $(WORKER_CFLAGS) -O2 $^ $(WORKER_LIBS) -o $@
+	$(CC) $(WORKER_CFLAGS) -O2 $(filter %.c %.a,$^) $(WORKER_LIBS) -o $@
 
 all: worker
 

@@ -67,7 +67,6 @@ class Landed:
     rows: int       # given, before images too
     bytes: int
     estimate: int   # format_size before the end
-    rss_kib: int
 
 
 def pack(field, values):

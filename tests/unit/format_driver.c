@@ -4,8 +4,7 @@
  *
  *   format_driver ROWFILE OUTPUT
  *
- * prints `rows bytes estimate rss_kib`: rows given, bytes of the file, the last format_size before the end, peak memory of this
- * process. A refusal is `kind: message` on stderr and exit code 1.
+ * prints `rows bytes estimate`: rows given, bytes of the file, the last format_size before the end. A refusal is `kind: message` on stderr and exit code 1.
  *
  * Row file, all little endian: uint32 length and JSON {"spec": {FormatSpec}, "position_length": n, "value_bytes_max": n, "fields":
  * [{Field}]}; then batches: uint32 rows (0 = the end), uint32 rows a format_write gets at a time, ops (1 byte each), commit times (int64
@@ -17,7 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 typedef struct Driver {
     FILE *input, *output;
@@ -203,15 +201,13 @@ static void driver_close(Driver *driver)
 static int run(Driver *driver, Error *error)
 {
     uint64_t estimate;
-    struct rusage usage;
 
     if (driver_open(driver, error) < 0 || batches_write(driver, error) < 0)
         return -1;
     estimate = format_size(driver->format);
     if (format_finish(driver->format, error) < 0)
         return -1;
-    getrusage(RUSAGE_SELF, &usage);
-    printf("%llu %llu %llu %ld\n", (unsigned long long)driver->rows, (unsigned long long)driver->bytes, (unsigned long long)estimate, usage.ru_maxrss);
+    printf("%llu %llu %llu\n", (unsigned long long)driver->rows, (unsigned long long)driver->bytes, (unsigned long long)estimate);
     return 0;
 }
 

@@ -75,7 +75,7 @@ def run(tests):
                     problems = [traceback.format_exc()]
             if problems:
                 bad.append(seed)
-                print("\n".join("# " + line for problem in problems[:5] for line in str(problem).splitlines()[-15:]))
+                print("\n".join("# " + line for problem in problems[:5] for line in str(problem).splitlines()[-15:]) if len(bad) < 4 else "# ...")
                 print(f"# run it again: python {pathlib.Path(sys.argv[0]).name} '{name}' {seed}", flush=True)
         failed += bool(bad)
         print(f"{'not ok' if bad else 'ok'} - {name} ({'seeds ' + ', '.join(map(str, bad)) if bad else f'seeds {seeds[0]}..{seeds[-1]}'})", flush=True)
