@@ -41,3 +41,21 @@ def test_json_lines_read_back_equal_in_spark(spark, workdir):
         for i, field in enumerate(fields):
             bad = [(r[i], w.values[i]) for r, w in zip(read, rows) if not equal(plain(field, r[i]), w.values[i])]
             assert not bad, f"seed {seed}, {field}: {len(bad)} differ, first {bad[0]}"
+
+
+def test_csv_keeps_null_and_empty_apart_in_spark(spark, workdir):
+    rng = rowcases.random.Random(103)
+    fields = [rowfile.Field("id", "int64", nullable=False), rowfile.Field("text", "string"), rowfile.Field("few", "string"),
+              rowfile.Field("amount", "decimal", precision=38, scale=10), rowfile.Field("day", "date")]
+    texts = [t.encode() for t in rowcases.TEXTS] + [None]
+    rows = [rowfile.Row("R", [n, rng.choice(texts), rng.choice((b"", b"x", None)), rowcases.value(rng, fields[3], "extreme", n),
+                              rowcases.value(rng, fields[4], "extreme", n)]) for n in range(300)]
+    path = workdir / "spark.csv"
+    rowfile.land(path, {"format": "csv", "compression": "none"}, fields, rows)
+    schema = ("id bigint, text string, few string, amount decimal(38,10), day date, _sluice_op string, _sluice_seq string, _sluice_commit_ts string,"
+              "_sluice_epoch bigint, _sluice_unchanged string, _sluice_hash bigint")
+    read = spark.read.schema(schema).csv(str(path), header=True, multiLine=True, escape='"', nullValue="\ue000null", mode="FAILFAST").collect()
+    assert [r[5] for r in read] == ["R"] * len(rows)
+    for i, field in enumerate(fields):
+        bad = [(r[i], w.values[i]) for r, w in zip(read, rows) if not equal(plain(field, r[i]), w.values[i])]
+        assert not bad, f"{field}: {len(bad)} differ, first {bad[0]}"

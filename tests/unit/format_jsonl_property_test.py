@@ -1,24 +1,18 @@
 """JSON lines are read back equal by Python's json and by DuckDB, over random schemas and extreme values. Prints TAP lines."""
-import base64
-import datetime
 import decimal
 import gzip
 import json
-import math
-import re
-import struct
-import uuid
 
 import duckdb
 import property
+import property_text
 import rowcases
 import rowfile
 import zstandard
 from property import EPOCH, INCARNATION
 
 MANY = 10 if property.ALL else 1
-EPOCH_DAY = datetime.date(1970, 1, 1).toordinal()
-SPECIAL = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+SPECIAL = ("NaN", "Infinity", "-Infinity")
 OPEN = {"none": open, "gzip": gzip.open, "zstd": zstandard.open}
 DUCK = {"boolean": "BOOLEAN", "int16": "SMALLINT", "int32": "INTEGER", "int64": "BIGINT", "uint64": "UBIGINT", "float64": "DOUBLE", "date": "VARCHAR",
         "time": "VARCHAR", "timestamp": "VARCHAR", "timestamptz": "VARCHAR", "string": "VARCHAR", "binary": "VARCHAR", "uuid": "UUID"}
@@ -37,58 +31,12 @@ def land(seed, folder, compression, case=None):
     return path, fields, rows
 
 
-# ---- from JSON to what was put in ---------------------------------------------
-def ticks(found):
-    """100 ns units of `hh:mm:ss[.f]`."""
-    hours, minutes, seconds = found.split(":")
-    whole, _, fraction = seconds.partition(".")
-    return ((int(hours) * 60 + int(minutes)) * 60 + int(whole)) * 10_000_000 + int(fraction.ljust(7, "0"))
-
-
-def stamp(found):
-    date, clock = found.split("T")
-    return (datetime.date.fromisoformat(date).toordinal() - EPOCH_DAY) * rowcases.DAY + ticks(clock)
-
-
-def instant(found):
-    local, sign, hours, minutes = re.fullmatch(r"(.+)([+-])(\d\d):(\d\d)", found).groups()
-    offset = (int(hours) * 60 + int(minutes)) * (-1 if sign == "-" else 1)
-    return stamp(local) - offset * 600_000_000, offset
-
-
-def floating(found, kind):
-    value = float(found) if isinstance(found, Number) else SPECIAL[found]
-    return value if kind == "float64" else struct.unpack("<f", struct.pack("<f", value))[0]
-
-
-def exact(found, scale):
-    assert re.fullmatch(r"-?(0|[1-9]\d*)" + (rf"\.\d{{{scale}}}" if scale else ""), found), found
-    return int(found.replace(".", ""))
-
-
-def digits(found, precision):
-    fraction = re.search(r"\d\d:\d\d:\d\d(?:\.(\d+))?", found).group(1) or ""
-    assert len(fraction) == precision, found
-    return found
-
-
 def decode(field, found):
-    kind = field.type
+    """A value of json.loads; numbers come as their text, a number where there must be a text differs."""
     if found is None or isinstance(found, bool):
         return found
-    if kind in ("int16", "int32", "int64", "uint64"):
-        return int(found) if isinstance(found, Number) else found
-    if kind in ("float32", "float64"):
-        return floating(found, kind)
-    if kind == "decimal":
-        return exact(found, field.scale)
-    if kind == "date":
-        return datetime.date.fromisoformat(found).toordinal() - EPOCH_DAY
-    if kind in ("time", "timestamp", "timestamptz"):
-        return {"time": ticks, "timestamp": stamp, "timestamptz": instant}[kind](digits(found, field.precision))
-    if kind == "string":
-        return found.encode("utf-8", "surrogatepass")
-    return base64.b64decode(found, validate=True) if kind == "binary" else uuid.UUID(found).bytes
+    number = field.type in ("int16", "int32", "int64", "uint64", "decimal") or field.type.startswith("float") and found not in SPECIAL
+    return property_text.decode(field, found) if number == isinstance(found, Number) else found
 
 
 def compare(fields, rows, objects):
@@ -96,7 +44,7 @@ def compare(fields, rows, objects):
     names = [f.name for f in fields]
     for row, found in zip(rows, objects):
         commit = found["_sluice_commit_ts"]
-        told = (found["_sluice_op"], found["_sluice_seq"], None if commit is None else stamp(commit.removesuffix("Z")) // 10, int(found["_sluice_epoch"]),
+        told = (found["_sluice_op"], found["_sluice_seq"], None if commit is None else property_text.stamp(commit.removesuffix("Z")) // 10, int(found["_sluice_epoch"]),
                 property.unchanged(found["_sluice_unchanged"]))
         if told != property.added(fields, row) or list(found)[:len(names)] != names:
             problems.append(f"added columns: found {told}, wanted {property.added(fields, row)}")
