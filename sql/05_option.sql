@@ -42,7 +42,7 @@ INSERT INTO _sluice.option (scope, name, type, low, high, choices, default_value
 	('table', 'format', 'text', NULL, NULL, '{jsonl}', 'jsonl', false, 'file format'),
 	('table', 'compression', 'text', NULL, NULL, '{none,gzip,zstd}', 'zstd', false, 'compression of the files'),
 	('table', 'compression_level', 'integer', 0, 22, NULL, '0', false, '0: the format''s default'),
-	('table', 'profile', 'text', NULL, NULL, '{sluice}', 'sluice', false, 'layout of a row'),
+	('table', 'profile', 'text', NULL, NULL, '{sluice,debezium}', 'sluice', false, 'layout of a row'),
 	('table', 'target_file_bytes', 'integer', 1024, 5497558138880, NULL, '134217728', false, 'size at which a file closes'),
 	('table', 'max_file_age', 'number', 0, 86400, NULL, '60', false, 'seconds that a change may wait to be landed'),
 	('table', 'max_value_bytes', 'integer', 1024, 2147483647, NULL, '16777216', false, 'largest value; beyond it the table stops'),

@@ -14,20 +14,35 @@ struct Format {
     Compressor *compressor;
 };
 
-static const FormatKind *const kinds[] = {&jsonl_kind, &csv_kind};
+static const FormatKind *const kinds[] = {&jsonl_kind, &debezium_kind, &csv_kind};
 
-static const FormatKind *kind_find(const char *name)
+static bool kind_has(const FormatKind *kind, const char *profile)
 {
-    for (size_t i = 0; name && i < sizeof kinds / sizeof kinds[0]; i++) {
-        if (strcmp(kinds[i]->name, name) == 0)
-            return kinds[i];
+    for (int i = 0; profile && kind->profiles[i]; i++) {
+        if (strcmp(kind->profiles[i], profile) == 0)
+            return true;
     }
-    return NULL;
+    return false;
 }
 
-static int kind_need(const char *name, const FormatKind **ret, Error *error)
+/* Of several of one name the one that has the profile, else the first. */
+static const FormatKind *kind_find(const char *name, const char *profile)
 {
-    *ret = kind_find(name);
+    const FormatKind *found = NULL;
+
+    for (size_t i = 0; name && i < sizeof kinds / sizeof kinds[0]; i++) {
+        if (strcmp(kinds[i]->name, name) != 0)
+            continue;
+        if (kind_has(kinds[i], profile))
+            return kinds[i];
+        found = found ? found : kinds[i];
+    }
+    return found;
+}
+
+static int kind_need(const char *name, const char *profile, const FormatKind **ret, Error *error)
+{
+    *ret = kind_find(name, profile);
     if (!*ret)
         return error_set(error, ERROR_PERMANENT, "This version writes jsonl and csv.", "unknown format \"%.60s\"", name ? name : "");
     return 0;
@@ -48,7 +63,7 @@ int format_extension(const char *format, const char *compression, char *ret, siz
     const FormatKind *kind;
     const char *extension;
 
-    if (kind_need(format, &kind, error) < 0)
+    if (kind_need(format, NULL, &kind, error) < 0)
         return -1;
     extension = kind_extension(kind, compression);
     if (!extension)
@@ -66,11 +81,9 @@ static int compressor_write(void *context, const void *data, size_t length, Erro
 
 static int profile_check(const FormatKind *kind, const char *profile, Error *error)
 {
-    for (int i = 0; profile && kind->profiles[i]; i++) {
-        if (strcmp(kind->profiles[i], profile) == 0)
-            return 0;
-    }
-    return error_set(error, ERROR_PERMANENT, "This version writes the profile sluice.", "format %s has no profile \"%.60s\"", kind->name,
+    if (kind_has(kind, profile))
+        return 0;
+    return error_set(error, ERROR_PERMANENT, "SELECT * FROM sluice.option WHERE scope = 'table' AND name = 'profile'; lists them.", "format %s has no profile \"%.60s\"", kind->name,
                      profile ? profile : "");
 }
 
@@ -93,7 +106,7 @@ int format_open(const FormatSpec *spec, const Schema *schema, FormatOutput outpu
     const FormatKind *kind;
     Format *format;
 
-    if (kind_need(spec->format, &kind, error) < 0 || profile_check(kind, spec->profile, error) < 0)
+    if (kind_need(spec->format, spec->profile, &kind, error) < 0 || profile_check(kind, spec->profile, error) < 0)
         return -1;
     format = calloc(1, sizeof *format);
     if (!format)

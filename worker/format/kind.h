@@ -1,5 +1,5 @@
 /*
- * kind.h - what one file format must offer; format.c picks by name. Inside format/ only.
+ * kind.h - what one file format must offer; format.c picks by name and profile. Inside format/ only.
  *
  * The calls have the meaning of format.h. A format writes plain bytes to `output`; that they are compressed behind it is
  * compress.c's business.
@@ -21,6 +21,6 @@ typedef struct FormatKind {
     void (*close)(void *state);
 } FormatKind;
 
-extern const FormatKind jsonl_kind, csv_kind;
+extern const FormatKind jsonl_kind, debezium_kind, csv_kind;
 
 #endif

@@ -188,6 +188,7 @@ static int landing_file_open(Landing *landing, const ColumnBatch *rows, Error *e
 {
     LandingFile *file = &landing->file;
     FormatSpec spec = landing_format(landing);
+    int first = rows->op[0] == 'B'; /* the update behind it is the file's first row */
 
     if (!landing->day[0])
         clock_day_hour(rows->commit_us[0] != INT64_MIN ? rows->commit_us[0] : clock_wall_us(), landing->day, landing->hour);
@@ -195,7 +196,7 @@ static int landing_file_open(Landing *landing, const ColumnBatch *rows, Error *e
     if (landing_key(landing, landing->file_no, file->key, sizeof file->key, error) < 0 || work_attempt(file->attempt, error) < 0 ||
         work_target(sink_object_begin(landing->work->sink, file->key, file->attempt, &file->object, error), error) < 0)
         return -1;
-    hex_encode(rows->position[0], (size_t)rows->position_length, file->first);
+    hex_encode(rows->position[first], (size_t)rows->position_length, file->first);
     file->first[2 * rows->position_length] = '\0';
     return format_open(&spec, &landing->schema, landing_output(file), &file->format, error);
 }
@@ -299,6 +300,16 @@ static int landing_file_land(Landing *landing, bool *yield, Error *error)
     return landing_settle(landing, outcome, &head, error);
 }
 
+/* A before image is no row of its own: it belongs to the update behind it and stands in no figure. */
+static uint64_t rows_counted(const ColumnBatch *rows)
+{
+    uint64_t count = 0;
+
+    for (int i = 0; i < rows->rows; i++)
+        count += rows->op[i] != 'B';
+    return count;
+}
+
 static int landing_rows_write(Landing *landing, const ColumnBatch *rows, Error *error)
 {
     LandingFile *file = &landing->file;
@@ -307,7 +318,7 @@ static int landing_rows_write(Landing *landing, const ColumnBatch *rows, Error *
         return -1;
     if (format_write(file->format, rows, 0, rows->rows, error) < 0)
         return -1;
-    file->rows += (uint64_t)rows->rows;
+    file->rows += rows_counted(rows);
     hex_encode(rows->position[rows->rows - 1], (size_t)rows->position_length, file->last);
     file->last[2 * rows->position_length] = '\0';
     return 0;

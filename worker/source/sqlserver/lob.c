@@ -121,10 +121,11 @@ static int value_keep(const SqlReader *reader, const Statement *statement, int c
     return data ? buffer_append(&found->bytes, data, length, error) : 0;
 }
 
-/* A delete is not asked for: what has its key now is another row. */
+/* A delete is not asked for: what has its key now is another row. Nor is a before image: what its update left alone is
+ * the same before and after. */
 static bool row_asks(const SqlReader *reader, int row)
 {
-    if (reader->rows.op[row] == 'D')
+    if (reader->rows.op[row] == 'D' || reader->rows.op[row] == 'B')
         return false;
     for (int i = 0; i < reader->plan.schema->count; i++) {
         if (reader->rows.columns[i].unchanged && reader->rows.columns[i].unchanged[row] &&
@@ -173,6 +174,21 @@ static int row_reread(SqlReader *reader, const char *text, const Keyset *keyset,
     return got;
 }
 
+/* The value found for a row; a before image takes its update's, unless it has one. */
+static const Found *found_for(const SqlReader *reader, int column, int row, const FoundList *list)
+{
+    const ColumnVector *vector = &reader->rows.columns[column];
+    bool image = reader->rows.op[row] == 'B';
+
+    if (vector->valid[row] || !vector->unchanged[row])
+        return NULL;
+    for (int i = 0; i < list->count; i++) {
+        if (list->list[i].column == column && list->list[i].row == row + image)
+            return &list->list[i];
+    }
+    return NULL;
+}
+
 /* Variable values lie one behind the other: a column with found values is laid out anew. */
 static int column_rebuild(SqlReader *reader, int column, const FoundList *list, Error *error)
 {
@@ -182,14 +198,10 @@ static int column_rebuild(SqlReader *reader, int column, const FoundList *list, 
 
     buffer_init(&bytes, vector->bytes.maximum);
     for (int row = 0; row < reader->rows.rows; row++) {
-        const Found *found = NULL;
+        const Found *found = found_for(reader, column, row, list);
         uint32_t length = vector->offsets[row + 1] - start;
         int status = 0;
 
-        for (int i = 0; i < list->count && !found; i++) {
-            if (list->list[i].column == column && list->list[i].row == row)
-                found = &list->list[i];
-        }
         if (found) {
             vector->unchanged[row] = 0;
             vector->valid[row] = found->present;

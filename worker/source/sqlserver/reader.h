@@ -35,6 +35,7 @@ struct SqlReader {
     bool has_command_id;
     bool reread; /* values not logged are read from the table */
     bool before; /* before images are read: an update may become a delete and an insert, see reader_cdc.c */
+    bool images; /* the before image of an update is a row of its own */
     bool keyless;
     struct BeforeImage *image;
     ChangePosition from;   /* reading goes on behind it */

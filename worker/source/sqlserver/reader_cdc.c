@@ -4,7 +4,8 @@
  * monotonic, command_id alone is shared by the rows of one statement.
  *
  * With batch.schema.before the before images are read too: an update of a table without key, or one that changes the
- * key the table is folded by, lands as D (the old row) and I (the new one); any other stays U.
+ * key the table is folded by, lands as D (the old row) and I (the new one); any other stays U. With batch.schema.images
+ * the old row of any other is given too, as a row B directly before its U, in the same batch.
  */
 #include "source/sqlserver/reader.h"
 
@@ -96,28 +97,33 @@ static int before_keep_key(SqlReader *reader, Error *error)
     return key_bytes(reader, &reader->image->key, error);
 }
 
-/*
- * Is the current row the after image of the one that waits, and of a row that has moved? Without a key every update
- * has: as a multiset its fold takes the old row out and puts the new one in. SQL Server itself logs a change of a
- * unique key as delete and insert, so a changed key is seen here only where the table's key is not the one it is folded
- * by.
- */
-static bool before_lands(SqlReader *reader)
+/* Is the current row the after image of the one that waits? */
+static bool before_waits(const SqlReader *reader)
 {
     const ChangePosition *image = &reader->image->position;
     uint8_t lsn[LSN_BYTES], seqval[LSN_BYTES];
+
+    if (reader->image->rows.rows == 0 || statement_integer(&reader->statement, WIRE_OPERATION) != OPERATION_AFTER ||
+        statement_lsn(&reader->statement, WIRE_LSN, lsn) < 0 ||
+        statement_lsn(&reader->statement, WIRE_SEQVAL, seqval) < 0 || memcmp(lsn, image->lsn, LSN_BYTES) != 0 ||
+        memcmp(seqval, image->seqval, LSN_BYTES) != 0)
+        return false;
+    return statement_integer(&reader->statement, WIRE_COMMAND) == image->command_id;
+}
+
+/*
+ * Has the row moved? Without a key every updated one has: as a multiset its fold takes the old row out and puts the new
+ * one in, which an update that shows both says as well. SQL Server itself logs a change of a unique key as delete and
+ * insert, so a changed key is seen here only where the table's key is not the one it is folded by.
+ */
+static bool row_moved(SqlReader *reader)
+{
     bool moved;
     Error ignored;
     Buffer key;
 
-    if (statement_integer(&reader->statement, WIRE_OPERATION) != OPERATION_AFTER ||
-        statement_lsn(&reader->statement, WIRE_LSN, lsn) < 0 ||
-        statement_lsn(&reader->statement, WIRE_SEQVAL, seqval) < 0 || memcmp(lsn, image->lsn, LSN_BYTES) != 0 ||
-        memcmp(seqval, image->seqval, LSN_BYTES) != 0 ||
-        statement_integer(&reader->statement, WIRE_COMMAND) != image->command_id)
-        return false;
     if (reader->keyless)
-        return true;
+        return !reader->images;
     buffer_init(&key, reader->image->key.maximum);
     moved = key_bytes(reader, &key, &ignored) < 0 || key.length != reader->image->key.length ||
             memcmp(key.data, reader->image->key.data, key.length) != 0;
@@ -125,8 +131,8 @@ static bool before_lands(SqlReader *reader)
     return moved;
 }
 
-/* The waiting image becomes a row of the batch: the old row is deleted. */
-static int before_copy(SqlReader *reader, Error *error)
+/* The waiting image becomes a row of the batch. */
+static int before_copy(SqlReader *reader, char op, Error *error)
 {
     const ColumnBatch *from = &reader->image->rows;
     ColumnBatch *to = &reader->rows;
@@ -142,7 +148,7 @@ static int before_copy(SqlReader *reader, Error *error)
         else if (column_set_bytes(to, i, vector->bytes.data, vector->offsets[1], error) < 0)
             return -1;
     }
-    to->op[to->rows] = 'D';
+    to->op[to->rows] = op;
     to->commit_us[to->rows] = from->commit_us[0];
     memcpy(to->position[to->rows], from->position[0], ROW_POSITION_BYTES);
     column_row_end(to);
@@ -222,6 +228,7 @@ static int changes_row(SqlReader *reader, Error *error)
 {
     ColumnBatch *rows = &reader->rows;
     ChangePosition position;
+    bool moved = false;
 
     if (reader->before && statement_integer(&reader->statement, WIRE_OPERATION) == OPERATION_BEFORE) {
         /* `from` stays below it: a restart reads the pair again. */
@@ -231,15 +238,15 @@ static int changes_row(SqlReader *reader, Error *error)
         column_row_end(&reader->image->rows);
         return before_keep_key(reader, error);
     }
-    if (reader->before && reader->image->rows.rows > 0 && before_lands(reader)) {
-        if (before_copy(reader, error) < 0)
+    if (reader->before && before_waits(reader)) {
+        moved = row_moved(reader);
+        if ((moved || reader->images) && before_copy(reader, moved ? 'D' : 'B', error) < 0)
             return -1;
-        if (image_read(reader, rows, &position, error) < 0)
-            return -1;
-        rows->op[rows->rows] = 'I';
-    } else if (image_read(reader, rows, &position, error) < 0) {
-        return -1;
     }
+    if (image_read(reader, rows, &position, error) < 0)
+        return -1;
+    if (moved)
+        rows->op[rows->rows] = 'I';
     if (reader->before)
         column_batch_clear(&reader->image->rows);
     reader->from = position;
@@ -297,7 +304,8 @@ int reader_changes_init(SqlReader *reader, const ReadSpec *spec, Error *error)
     reader->has_command_id = json_boolean(schema, "command_id", true);
     reader->utc_offset_minutes =
         (int)json_integer(spec->batch, "utc_offset_minutes", reader->server->utc_offset_minutes);
-    reader->before = json_boolean(schema, "before", false);
+    reader->images = json_boolean(schema, "images", false);
+    reader->before = reader->images || json_boolean(schema, "before", false);
     if (reader->before && before_init(reader, spec, error) < 0)
         return -1;
     reader->build = text_build;
