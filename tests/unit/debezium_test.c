@@ -310,13 +310,13 @@ static void test_events(void)
     check(land(batch, NULL) == 0, "a batch of all kinds of rows is written");
     clock_take(landed.data);
     check_text(landed.data,
-               "{\"before\":null,\"after\":{\"id\":1,\"na\\\"me\":\"loaded\"}," SOURCE("true", "null", "\"00000027:00000758:0005\"", "null") "r}\n"
+               "{\"before\":null,\"after\":{\"id\":1,\"na\\\"me\":\"loaded\"}," SOURCE("true", "null", "\"00000027:00000758:0005\"", "null") "r\"}\n"
                "{\"before\":{\"id\":2,\"na\\\"me\":\"old\"},\"after\":{\"id\":2,\"na\\\"me\":\"new\"},"
-               SOURCE("false", "\"00000027:00000758:0003\"", "\"00000027:00000758:0005\"", "2") "u}\n"
+               SOURCE("false", "\"00000027:00000758:0003\"", "\"00000027:00000758:0005\"", "2") "u\"}\n"
                "{\"before\":{\"id\":2,\"na\\\"me\":\"__debezium_unavailable_value\"},\"after\":null,"
-               SOURCE("false", "\"00000027:00000758:0004\"", "\"00000027:00000758:0006\"", "1") "d}\n"
+               SOURCE("false", "\"00000027:00000758:0004\"", "\"00000027:00000758:0006\"", "1") "d\"}\n"
                "{\"before\":null,\"after\":{\"id\":3,\"na\\\"me\":\"moved\"},"
-               SOURCE("false", "\"00000027:00000758:0004\"", "\"00000027:00000758:0006\"", "2") "c}\n",
+               SOURCE("false", "\"00000027:00000758:0004\"", "\"00000027:00000758:0006\"", "2") "c\"}\n",
                "loaded, updated, deleted and created rows are events r, u, d, c");
     batch_drop(batch);
 }
