@@ -298,13 +298,14 @@ class Landed:
     # ---- the promises ---------------------------------------------------------
     def problems(self, keys=None, at_rest=True, orphans=(), killed=False):
         """keys: {table: [key column..]} lets duplicates be seen per key; at_rest: no work may be half way; orphans: object
-        keys that the ledger knows to be nobody's; killed: a process was, so what it had not finished may stand in `_sluice/`."""
+        keys that the ledger knows to be nobody's; killed: a process was, so what it had not finished may stand in `_sluice/`
+        (the doctor's upload too) and, on S3, an upload of an epoch that is gone."""
         found = [f"unknown object {key}" for key in self.strange]
         found += [f"{key}: a schema file with rows" for key in self.schemas if expand(key, self.store.read(key)).strip() and ".jsonl" in key]
         if at_rest and not killed:
             found += [f"temporary object {key}" for key in self.inner if key.startswith(INNER + "tmp/")]
-            if isinstance(self.store, BucketStore):
-                found += [f"unfinished upload of {key}" for key in self.store.uploads()]
+        if at_rest and isinstance(self.store, BucketStore):
+            found += [f"unfinished upload of {key}" for key in self.store.uploads() if not (killed and self._excused(key))]
         hashes = {table: array.array("q") for table in self.tables()}
         for file in self.files:
             key = (keys or {}).get(file.table)
@@ -317,6 +318,11 @@ class Landed:
             found += self._twice_problems(table, (keys or {}).get(table), repeated(hashes.pop(table)))
         found += self._manifest_problems(set(orphans)) if at_rest else []
         return found
+
+    def _excused(self, key):
+        """An upload whose batch nobody takes up again."""
+        match = DATA_KEY.match(key)
+        return key.startswith(INNER) or (match and int(match["epoch"]) < self.live_epoch(match["table"]))
 
     def tables(self):
         return sorted({file.table for file in self.files})

@@ -1,18 +1,15 @@
-"""Killed at any instruction, nothing is lost and nothing lands twice: every crash point once, every party at random, every fault."""
+"""Killed at any instruction, nothing is lost and nothing lands twice: every party at random, every fault of the source."""
 import os
-import re
 import signal
 import time
 
 import pytest
 
-from cluster import ROOT, children_of, wait_until
+from cluster import children_of, wait_until
 from torture import FAULTS, Torture
 from values import MIXED_KEY, differences, source_rows
 from workload import Workload
 
-POINTS = sorted({name for path in (ROOT / "worker").rglob("*.c")
-                 for name in re.findall(r'CRASH_POINT\("([^"]+)"\)', path.read_text())})
 SETTINGS = {"lease_seconds": 2, "worker_dead_seconds": 2}
 SECONDS = int(os.environ.get("SLUICE_TEST_TORTURE_SECONDS", "20"))
 
@@ -34,42 +31,6 @@ def assert_exact(stack, work):
                         source_rows(stack.simulator, stack.name, work.table, work.columns))
     assert not found, "\n".join(found)
     return landed
-
-
-def test_crash_points_are_found():
-    assert len(POINTS) >= 17 and {"seal_before", "objects_after", "manifest_before", "commit_after"} <= set(POINTS)
-
-
-@pytest.mark.parametrize("point", POINTS)
-def test_crash_at_a_point_loses_and_doubles_nothing(make_stack, tmp_path, point):
-    crash(make_stack(), tmp_path, point)
-
-
-# With S3 once more those where the bucket's answer decides; all of them with SLUICE_TEST_ALL=1.
-S3_POINTS = POINTS if os.environ.get("SLUICE_TEST_ALL") else [
-    p for p in POINTS if p in ("seal_after", "object_after", "objects_before", "objects_after", "manifest_after", "epoch_after")]
-
-
-@pytest.mark.parametrize("point", S3_POINTS)
-def test_crash_at_a_point_with_s3_loses_and_doubles_nothing(make_stack, make_bucket, tmp_path, point):
-    crash(make_stack(target=make_bucket()), tmp_path, point)
-
-
-def crash(stack, tmp_path, point):
-    """The process dies on its first arrival at the point; others of the same worker go on and take over."""
-    tmp_path.chmod(0o777)
-    once = tmp_path / "once"
-    work = started(stack)
-    stack.start(SLUICE_CRASH_AT=point, SLUICE_CRASH_ONCE=str(once))
-    stack.wait(lambda: once.exists() or streaming(stack, work), f"crash point {point} or the end of the load")
-    for _ in range(5):
-        work.transaction()
-    stack.wait_state(work.table)
-    work.transaction()
-    assert_exact(stack, work)
-    stack.wait(once.exists, f"crash point {point} is reached", 20)
-    assert_exact(stack, work)
-    stack.stop()
 
 
 def streaming(stack, work):

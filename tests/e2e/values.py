@@ -24,6 +24,7 @@ class Column:
     kind: str
     null: bool = True
     lob: bool = False
+    size: int = 0           # characters of each value, where they are to be many
 
 
 MIXED = [
@@ -36,6 +37,9 @@ MIXED = [
     Column("c_max", "nvarchar(max)", "nvarchar", lob=True), Column("c_binary", "varbinary(40)", "binary"), Column("c_uuid", "uniqueidentifier", "uuid"),
 ]
 MIXED_KEY = ["id", "part"]
+# Ten rows of it are more than one part of an upload.
+LONG = [Column("id", "bigint", "int", null=False), Column("part", "smallint", "int", null=False),
+        Column("c_long", "varchar(max)", "varchar", null=False, size=1000000)]
 
 
 def create_table(table, columns, key):
@@ -88,6 +92,8 @@ INTEGERS = {"tinyint": (0, 255), "smallint": (-2 ** 15, 2 ** 15 - 1), "int": (-2
 
 
 def literal(column, rng):
+    if column.size:
+        return quote(rng.randbytes(column.size // 2).hex(), False)
     if column.null and rng.random() < 0.12:
         return "NULL"
     if column.kind == "int":

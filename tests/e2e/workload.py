@@ -5,12 +5,15 @@ The writer knows what it has committed (`self.live`), so a test can also ask whe
 import random
 import threading
 
-from values import MIXED, MIXED_KEY, create_table, insert_statement, literal
+from values import LONG, MIXED, MIXED_KEY, create_table, insert_statement, literal
 
 ROWS_A_STATEMENT = 500
+WIDE_A_STATEMENT = 4
 
 
 class Workload:
+    rows_a_statement = ROWS_A_STATEMENT
+
     def __init__(self, stack, table="dbo.mixed", columns=MIXED, key=MIXED_KEY, seed=1, cdc=True):
         self.stack = stack
         self.table = table
@@ -32,7 +35,7 @@ class Workload:
         connection = self.stack.simulator.connect(self.stack.name)
         try:
             while rows > 0:
-                new = self._new(min(rows, ROWS_A_STATEMENT))
+                new = self._new(min(rows, self.rows_a_statement))
                 self.stack.tsql(insert_statement(self.table, self.columns, self.key, new), connection)
                 self.live.update(new)
                 rows -= len(new)
@@ -121,3 +124,24 @@ class Workload:
 
     def _where(self, values):
         return " AND ".join(f"{name} = {value}" for name, value in zip(self.key, values))
+
+
+class WideWorkload(Workload):
+    """Few rows of a megabyte each, so that a file has several parts."""
+    rows_a_statement = WIDE_A_STATEMENT
+
+    def __init__(self, stack, table="dbo.wide", **more):
+        super().__init__(stack, table, LONG, MIXED_KEY, **more)
+
+    def transaction(self, connection=None):
+        """A row comes, one goes and ten others are new."""
+        keys = sorted(self.live)
+        changed = dict.fromkeys(keys[1:11], 1)
+        statements = ["BEGIN TRANSACTION", insert_statement(self.table, self.columns, self.key, self._new(1)),
+                      f"DELETE FROM {self.table} WHERE {self._where(keys[0])}",
+                      *[f"UPDATE {self.table} SET c_long = {literal(self.columns[2], self.random)} WHERE {self._where(key)}" for key in changed],
+                      "COMMIT TRANSACTION"]
+        self.stack.tsql("\n;".join(statements), connection)
+        del self.live[keys[0]]
+        self.live.update({(self.next_id - 1, (self.next_id - 1) % 7): 0, **changed})
+        self.transactions += 1

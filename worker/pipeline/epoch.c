@@ -87,6 +87,7 @@ static int epoch_one(const Work *work, const cJSON *batch, Error *error)
     cJSON_AddNumberToObject(message, "worker_id", (double)work->worker_id);
     cJSON_AddNumberToObject(message, "epoch", (double)epoch);
     status = control_call(work->control, "epoch_store", message, &answer, error);
+    CRASH_POINT("epoch_stored");
     cJSON_Delete(message);
     cJSON_Delete(answer);
     return status;

@@ -90,8 +90,10 @@ static int landing_settle_seals(Landing *landing, Error *error)
         if (!first)
             return 0;
         snprintf(key, sizeof key, "%s", json_text(first, "key", ""));
-        if (work_target(sink_uploads_abort(landing->work->sink, key, error), error) < 0 ||
-            work_target(sink_head(landing->work->sink, key, &head, error), error) < 0)
+        if (work_target(sink_uploads_abort(landing->work->sink, key, error), error) < 0)
+            return -1;
+        CRASH_POINT("abort_after");
+        if (work_target(sink_head(landing->work->sink, key, &head, error), error) < 0)
             return -1;
         if (!head.exists)
             return 0;
@@ -193,8 +195,12 @@ static int landing_file_open(Landing *landing, const ColumnBatch *rows, Error *e
     if (!landing->day[0])
         clock_day_hour(rows->commit_us[0] != INT64_MIN ? rows->commit_us[0] : clock_wall_us(), landing->day, landing->hour);
     file->rows = file->bytes = 0;
-    if (landing_key(landing, landing->file_no, file->key, sizeof file->key, error) < 0 || work_attempt(file->attempt, error) < 0 ||
-        work_target(sink_object_begin(landing->work->sink, file->key, file->attempt, &file->object, error), error) < 0)
+    if (landing_key(landing, landing->file_no, file->key, sizeof file->key, error) < 0 || work_attempt(file->attempt, error) < 0)
+        return -1;
+    /* Whoever held this batch before us may have died, or still be, in the middle of an upload that it never sealed. */
+    if (json_integer(landing->batch, "generation", 1) > 1 && work_target(sink_uploads_abort(landing->work->sink, file->key, error), error) < 0)
+        return -1;
+    if (work_target(sink_object_begin(landing->work->sink, file->key, file->attempt, &file->object, error), error) < 0)
         return -1;
     hex_encode(rows->position[first], (size_t)rows->position_length, file->first);
     file->first[2 * rows->position_length] = '\0';

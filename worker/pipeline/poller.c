@@ -59,7 +59,10 @@ static int poller_discover(Poller *poller, const cJSON *begin, Error *error)
 
     if (source_discover(poller->source.source, &facts, error) < 0)
         return -1;
-    return poller_tell(poller, "facts_store", poller_message(poller, begin), "facts", facts, error);
+    if (poller_tell(poller, "facts_store", poller_message(poller, begin), "facts", facts, error) < 0)
+        return -1;
+    CRASH_POINT("facts_after");
+    return 0;
 }
 
 static int poller_split(Poller *poller, const cJSON *begin, const cJSON *split, Error *error)
@@ -72,7 +75,11 @@ static int poller_split(Poller *poller, const cJSON *begin, const cJSON *split, 
     message = poller_message(poller, begin);
     for (size_t i = 0; i < sizeof copied / sizeof *copied; i++)
         cJSON_AddItemToObject(message, copied[i], cJSON_Duplicate(json_member(split, copied[i]), true));
-    return poller_tell(poller, "range_store", message, "to", bound ? bound : cJSON_CreateNull(), error);
+    CRASH_POINT("range_before");
+    if (poller_tell(poller, "range_store", message, "to", bound ? bound : cJSON_CreateNull(), error) < 0)
+        return -1;
+    CRASH_POINT("range_after");
+    return 0;
 }
 
 /* One table that cannot be split is told with the next answer, and is not the others' trouble. */

@@ -7,6 +7,7 @@
  */
 #include "pipeline/work.h"
 
+#include "base/crash.h"
 #include "base/log.h"
 
 #include <stdio.h>
@@ -61,7 +62,11 @@ static int manifest_take(const Work *work, const cJSON *batch, const char *key, 
     cJSON_AddNumberToObject(message, "commit", (double)json_integer(manifest, "commit", 0));
     cJSON_AddItemToObject(message, "manifest", manifest);
     log_line(LOG_NOTICE, "adopting manifest %s, newer than the ledger", key);
-    return recover_tell(work, "manifest_adopt", message, error);
+    CRASH_POINT("adopt_before");
+    if (recover_tell(work, "manifest_adopt", message, error) < 0)
+        return -1;
+    CRASH_POINT("adopt_after");
+    return 0;
 }
 
 /* Manifest numbers sort as text: twelve digits. Other things below the prefix (epochs, checks) are passed over. */
@@ -136,7 +141,11 @@ static int recover_one(const Work *work, const cJSON *batch, Error *error)
         if (recover_orphans(work, batch, table, error) < 0)
             return -1;
     }
-    return recover_tell(work, "recover_done", recover_message(work, batch), error);
+    CRASH_POINT("recover_before");
+    if (recover_tell(work, "recover_done", recover_message(work, batch), error) < 0)
+        return -1;
+    CRASH_POINT("recover_after");
+    return 0;
 }
 
 int recover_run(const Work *work, Error *error)

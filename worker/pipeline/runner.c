@@ -5,6 +5,7 @@
 #include "pipeline/pipeline.h"
 #include "pipeline/work.h"
 
+#include "base/crash.h"
 #include "base/log.h"
 
 #include <string.h>
@@ -69,6 +70,7 @@ static int runner_turn(Runner *runner, Error *error)
         return -1;
     if (!claim)
         return control_wait(runner->control, -1, IDLE_MS, error);
+    CRASH_POINT("claim_after");
     if (runner_do(runner, claim, error) < 0) {
         connect_source_drop(&runner->source);
         connect_sink_drop(&runner->sink);

@@ -160,6 +160,7 @@ static int file_prepare(SinkObject *base, Error *error)
         return -1;
     if (fsync(object->fd) < 0)
         return file_failed("cannot sync", object->temporary, error);
+    CRASH_POINT("file_synced");
     return file_beat(object->sink, error);
 }
 

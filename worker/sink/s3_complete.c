@@ -4,6 +4,7 @@
  * What a failed request did at the server is never guessed: 412, 409, NoSuchUpload and every lost answer are settled by a HEAD.
  * The attempt that the object carries tells whether it is ours; where nothing is there, the request is made again.
  */
+#include "base/crash.h"
 #include "base/limits.h"
 #include "sink/s3_object.h"
 #include "sink/s3_xml.h"
@@ -48,6 +49,7 @@ static int request_start(S3Object *object, Error *error)
         call->answer_root = "CompleteMultipartUploadResult";
         call->stall_s = COMPLETE_STALL_SECONDS;
         s3_call_query(call, "uploadId", object->upload_id);
+        CRASH_POINT("complete_before");
     } else {
         call->attempt = object->attempt;
         call->body = object->data.data;
@@ -150,6 +152,8 @@ static int settle(S3Object *object, SinkOutcome *outcome, SinkHead *head, Error 
 
     *head = (SinkHead){.exists = false};
     if (s3_call_good(call)) {
+        if (object->upload_id[0])
+            CRASH_POINT("complete_after");
         created(object, outcome, head);
         etag_take(object, head);
         return 0;

@@ -1,5 +1,6 @@
 /* s3_object.c - the bytes of an object on their way, in memory or part by part; see s3.h */
 #include "sink/s3_object.h"
+#include "base/crash.h"
 #include "base/limits.h"
 #include "sink/s3_xml.h"
 
@@ -47,6 +48,7 @@ static int upload_begin(S3Object *object, Error *error)
     result = s3_call_run(&call, error);
     if (result == 0 && !s3_call_good(&call))
         result = s3_call_error(&call, "CreateMultipartUpload", error);
+    CRASH_POINT("upload_after");
     if (result == 0) {
         document = xml_span(call.answer.data, call.answer.length);
         if (xml_next(&document, name, &root) <= 0 || xml_find_text(root, "UploadId", object->upload_id, sizeof object->upload_id) < 0 ||
@@ -85,6 +87,7 @@ static void part_done(S3Call *call)
 
     if (s3_call_good(call) && call->etag[0]) {
         memcpy(object->etags[part->number - 1], call->etag, S3_ETAG_MAX);
+        CRASH_POINT("part_after");
     } else if (!object->failed) {
         object->failed = true;
         if (s3_call_good(call))
