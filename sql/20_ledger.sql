@@ -233,6 +233,7 @@ AS $$
 DECLARE
 	part record;
 	dropped integer := 0;
+	held date[] := CASE WHEN parent IN ('file', 'batch_log') THEN _sluice.days_held(before) ELSE '{}' END;
 BEGIN
 	FOR part IN
 		SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
@@ -240,19 +241,20 @@ BEGIN
 			AND right(c.relname, 8) < to_char(before::timestamp, 'YYYYMMDD')
 			-- A day whose objects an open batch still writes is kept: its keys must stay unique.
 			AND NOT EXISTS (SELECT FROM _sluice.batch b WHERE to_char(b.day::timestamp, 'YYYYMMDD') = right(c.relname, 8))
+			AND NOT to_date(right(c.relname, 8), 'YYYYMMDD') = ANY (held)
 	LOOP
 		PERFORM _sluice.partition_member(part.relname, false);
 		EXECUTE format('DROP TABLE _sluice.%I', part.relname);
 		dropped := dropped + 1;
 	END LOOP;
-	EXECUTE format('DELETE FROM _sluice.%I WHERE day < $1 AND day NOT IN (SELECT b.day FROM _sluice.batch b WHERE b.day IS NOT NULL)',
-		parent || '_default') USING before;
+	EXECUTE format('DELETE FROM _sluice.%I WHERE day < $1 AND NOT day = ANY ($2) AND day NOT IN (SELECT b.day FROM _sluice.batch b WHERE b.day IS NOT NULL)',
+		parent || '_default') USING before, held;
 	RETURN dropped;
 EXCEPTION WHEN lock_not_available THEN
 	RETURN dropped;
 END
 $$;
-COMMENT ON FUNCTION _sluice.partition_drop(text, date) IS 'Drops the partitions of days before a date in which nothing is open';
+COMMENT ON FUNCTION _sluice.partition_drop(text, date) IS 'Drops the partitions of days before a date in which nothing is open and nothing waits for a known consumer';
 
 CREATE FUNCTION _sluice.upkeep() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp

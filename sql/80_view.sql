@@ -109,9 +109,10 @@ COMMENT ON VIEW sluice.batch IS 'Batches, open and ended';
 
 CREATE VIEW sluice.file WITH (security_barrier) AS
 	SELECT t.name AS table_name, g.name AS target, f.key, f.state, f.work AS kind, f.epoch, f.version::bigint AS schema_version, f.rows, f.bytes, f.first AS first_position,
-		f.last AS last_position, f.commit_no, f.batch_id, f.file_no::bigint AS file_no, f.attempt, f.etag, f.day, f.committed_at
+		f.last AS last_position, f.commit_no, f.batch_id, f.file_no::bigint AS file_no, f.attempt, f.etag, f.day, f.committed_at,
+		_sluice.seq_head(f.epoch, f.incarnation) || f.last AS last_seq
 	FROM _sluice.file f JOIN _sluice.target g USING (target_id) LEFT JOIN _sluice.tab t USING (table_id) WHERE _sluice.may_see(f.table_id);
-COMMENT ON VIEW sluice.file IS 'Objects that landed, once each; orphan: it stands in the bucket, or may, and belongs to no commit';
+COMMENT ON VIEW sluice.file IS 'Objects that landed, once each; orphan: it stands in the bucket, or may, and belongs to no commit; purged: deleted by purge_files. last_seq: the _sluice_seq of its last row';
 
 CREATE VIEW sluice.job WITH (security_barrier) AS
 	SELECT j.job_id AS job, j.kind, t.name AS table_name, s.name AS source, j.mode, j.state, j.message, j.reason, j.request_key, j.who, j.asked_at, j.started_at, j.ended_at

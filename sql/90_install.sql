@@ -23,7 +23,7 @@ AS $$
 	UNION ALL
 	-- Functions that views call are called by whoever reads the view.
 	SELECT r.role, 'EXECUTE', fn.kind, fn.object FROM reading r, fn WHERE fn.nspname = '_sluice'
-		AND fn.proname IN ('may_see', 'caller', 'worker_missing', 'here_shown', 'late_seconds', 'option_default', 'capture_runs')
+		AND fn.proname IN ('may_see', 'caller', 'worker_missing', 'here_shown', 'late_seconds', 'option_default', 'capture_runs', 'seq_head')
 	UNION ALL
 	SELECT 'sluice_worker', 'EXECUTE', fn.kind, fn.object FROM fn WHERE fn.nspname = '_sluice' AND fn.proname = ANY (_sluice.worker_functions())
 	UNION ALL
@@ -34,7 +34,9 @@ AS $$
 		AND (fn.proname LIKE 'check\_%' OR fn.proname IN ('version', 'wait_for', 'tail', 'cdc_script', 'external_table_sql', 'current_rows_sql'))
 	UNION ALL
 	SELECT 'sluice_operator', 'EXECUTE', fn.kind, fn.object FROM fn WHERE fn.nspname = 'sluice'
-		AND (fn.proname LIKE 'check\_%' OR fn.proname IN ('version', 'wait_for', 'tail', 'cdc_script', 'external_table_sql', 'current_rows_sql', 'pause_table', 'resume_table', 'resync_table', 'resync_source', 'cancel_job', 'refresh'))
+		AND (fn.proname LIKE 'check\_%' OR fn.proname IN ('version', 'wait_for', 'tail', 'cdc_script', 'external_table_sql', 'current_rows_sql', 'pause_table', 'resume_table', 'resync_table', 'resync_source', 'cancel_job', 'refresh', 'acknowledge'))
+	UNION ALL
+	SELECT 'sluice_federation', 'EXECUTE', fn.kind, fn.object FROM fn WHERE fn.nspname = 'sluice' AND fn.proname = 'acknowledge'
 	UNION ALL
 	SELECT 'sluice_admin', 'EXECUTE', fn.kind, fn.object FROM fn WHERE fn.nspname = 'sluice'
 $$;

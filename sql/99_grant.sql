@@ -72,7 +72,7 @@ BEGIN
 	IF NOT EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = 'sluice') THEN
 		RETURN;
 	END IF;
-	FOREACH kept IN ARRAY ARRAY['setting', 'source', 'source_state', 'target', 'target_state', 'pair', 'tab', 'epoch', 'schema_version', 'job'] LOOP
+	FOREACH kept IN ARRAY ARRAY['setting', 'source', 'source_state', 'target', 'target_state', 'pair', 'tab', 'epoch', 'schema_version', 'consumer', 'job'] LOOP
 		PERFORM pg_catalog.pg_extension_config_dump(pg_catalog.format('_sluice.%I', kept)::pg_catalog.regclass, '');
 	END LOOP;
 	FOR kept IN SELECT pg_catalog.pg_get_serial_sequence('_sluice.' || v.t, v.c) FROM (VALUES ('source', 'source_id'), ('target', 'target_id'), ('tab', 'table_id'), ('job', 'job_id'), ('batch', 'batch_id')) v(t, c) LOOP
