@@ -13,9 +13,11 @@ CREATE TABLE _sluice.option (
 	default_value text,
 	required      boolean NOT NULL DEFAULT false,
 	doc           text NOT NULL,
+	only_for      text[],
 	PRIMARY KEY (scope, name)
 );
 COMMENT ON TABLE _sluice.option IS 'What may be set, by scope: setting, table, source/KIND, target/KIND';
+COMMENT ON COLUMN _sluice.option.only_for IS 'Formats and profiles of a table that know the option; NULL: it belongs to none of them. These are the ones a batch hands to its format';
 
 CREATE TABLE _sluice.setting (
 	name  text PRIMARY KEY,
@@ -39,11 +41,11 @@ INSERT INTO _sluice.option (scope, name, type, low, high, choices, default_value
 	('setting', 'late_seconds', 'number', 1, 604800, NULL, '300', false, 'age of the oldest unread change, beyond max_file_age, from which a table is late'),
 	('setting', 'keyless_tries', 'integer', 1, 100, NULL, '5', false, 'scans of a table without key before its keyless policy decides'),
 	('setting', 'resync_min_interval_seconds', 'number', 0, 604800, NULL, '0', false, 'least time between two resyncs of one table'),
-	('table', 'format', 'text', NULL, NULL, '{jsonl}', 'jsonl', false, 'file format'),
+	('table', 'format', 'text', NULL, NULL, '{jsonl,csv}', 'jsonl', false, 'file format'),
 	('table', 'compression', 'text', NULL, NULL, '{none,gzip,zstd}', 'zstd', false, 'compression of the files'),
-	('table', 'compression_level', 'integer', 0, 22, NULL, '0', false, '0: the format''s default'),
+	('table', 'compression_level', 'integer', 0, 19, NULL, '0', false, '0: the compression''s default (zstd 1, gzip 6)'),
 	('table', 'profile', 'text', NULL, NULL, '{sluice,debezium}', 'sluice', false, 'layout of a row'),
-	('table', 'target_file_bytes', 'integer', 1024, 5497558138880, NULL, '134217728', false, 'size at which a file closes'),
+	('table', 'target_file_bytes', 'integer', 65536, 5368709120, NULL, '134217728', false, 'size at which a file closes'),
 	('table', 'max_file_age', 'number', 0, 86400, NULL, '60', false, 'seconds that a change may wait to be landed'),
 	('table', 'max_value_bytes', 'integer', 1024, 2147483647, NULL, '16777216', false, 'largest value; beyond it the table stops'),
 	('table', 'lob', 'text', NULL, NULL, '{log,reread}', 'log', false, 'unchanged LOB columns: marked, or read again by key'),
@@ -90,6 +92,9 @@ INSERT INTO _sluice.option (scope, name, type, low, high, choices, default_value
 	('target/s3', 'session_token_file', 'text', NULL, 4096, NULL, NULL, false, 'file (mode 0600) that holds the session token'),
 	('target/s3', 'tries', 'integer', 1, 100, NULL, NULL, false, 'attempts at a request before the batch is tried again later'),
 	('target/s3', 'unfenced', 'boolean', NULL, NULL, NULL, NULL, false, 'accept a target that cannot refuse to overwrite');
+
+INSERT INTO _sluice.option (scope, name, type, low, high, default_value, only_for, doc) VALUES
+	('table', 'csv_header', 'boolean', NULL, NULL, NULL, '{csv}', 'a first line with the names of the columns (default true)');
 
 CREATE FUNCTION _sluice.setting(text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -199,6 +204,43 @@ END
 $$;
 COMMENT ON FUNCTION _sluice.secret_refuse(text, jsonb) IS 'Refuses a secret given as an option; the value is never repeated in the error';
 
+CREATE FUNCTION _sluice.profile_default(options jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT CASE $1 ->> 'profile' WHEN 'debezium' THEN '{"format": "jsonl"}'::jsonb ELSE '{}' END
+$$;
+COMMENT ON FUNCTION _sluice.profile_default(jsonb) IS 'Defaults of a table''s options that its profile sets: the one place for them';
+
+CREATE FUNCTION _sluice.format_check(given jsonb) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	o jsonb := _sluice.options_full('table', given);
+	formats text[] := CASE o ->> 'profile' WHEN 'debezium' THEN '{jsonl}' WHEN 'dms' THEN '{csv,parquet}' ELSE '{jsonl,csv,parquet}' END;
+	level integer := (o ->> 'compression_level')::integer;
+	most integer := CASE o ->> 'compression' WHEN 'zstd' THEN 19 WHEN 'gzip' THEN 9 ELSE 0 END;
+	foreign_option _sluice.option;
+BEGIN
+	IF NOT o ->> 'format' = ANY (formats) THEN
+		PERFORM _sluice.fail('22023', format('profile %s is not written as %s', o ->> 'profile', o ->> 'format'),
+			format('Profile %s lands as %s.', o ->> 'profile', array_to_string(formats, ' or ')));
+	ELSIF o ->> 'compression' = 'snappy' AND o ->> 'format' <> 'parquet' THEN
+		PERFORM _sluice.fail('22023', format('compression snappy does not exist for %s', o ->> 'format'), 'Use none, gzip or zstd, or format parquet.');
+	ELSIF level > most THEN
+		PERFORM _sluice.fail('22023', format('compression %s has no level %s', o ->> 'compression', level),
+			CASE most WHEN 0 THEN 'Leave compression_level out.' ELSE format('Use 1 to %s, or 0 for the default.', most) END);
+	END IF;
+	SELECT p.* INTO foreign_option FROM _sluice.option p
+	WHERE p.scope = 'table' AND given ? p.name AND NOT p.only_for && ARRAY[o ->> 'format', o ->> 'profile'] ORDER BY p.name LIMIT 1;
+	IF foreign_option.name IS NOT NULL THEN
+		PERFORM _sluice.fail('22023', format('option %s belongs to %s, and the table lands as %s in profile %s', foreign_option.name,
+				array_to_string(foreign_option.only_for, ' or '), o ->> 'format', o ->> 'profile'),
+			format('Leave it out; on a table that has it: options => ''{"%s": null}''.', foreign_option.name));
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION _sluice.format_check(jsonb) IS 'Options of a table that only make sense together: profile, format, compression, and what belongs to one of them';
+
 CREATE FUNCTION _sluice.options_check(scope text, given jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -224,6 +266,8 @@ BEGIN
 	SELECT * INTO o FROM _sluice.option p WHERE p.scope = $1 AND p.required AND NOT result ? p.name ORDER BY p.name LIMIT 1;
 	IF FOUND THEN
 		PERFORM _sluice.fail('22023', format('option %s is missing', o.name), format('%s: %s', o.name, o.doc));
+	ELSIF $1 = 'table' THEN
+		PERFORM _sluice.format_check(result);
 	END IF;
 	RETURN result;
 END
@@ -234,7 +278,8 @@ CREATE FUNCTION _sluice.options_full(scope text, given jsonb) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT coalesce(jsonb_object_agg(o.name, CASE WHEN o.type IN ('integer', 'number', 'boolean') THEN o.default_value::jsonb
-		ELSE to_jsonb(o.default_value) END) FILTER (WHERE o.default_value IS NOT NULL), '{}') || $2
+		ELSE to_jsonb(o.default_value) END) FILTER (WHERE o.default_value IS NOT NULL), '{}')
+		|| CASE $1 WHEN 'table' THEN _sluice.profile_default($2) ELSE '{}' END || $2
 	FROM _sluice.option o WHERE o.scope = $1
 $$;
 COMMENT ON FUNCTION _sluice.options_full(text, jsonb) IS 'Options with the defaults filled in';

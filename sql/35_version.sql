@@ -46,13 +46,13 @@ AS $$
 		format('Did you mean %s? Names are compared exactly.', (SELECT c.name FROM _sluice.source_column c WHERE c.source_id = $1 AND c.object_id = $2
 			ORDER BY _sluice.distance(left(lower(c.name), 60), left(lower(o.name), 60)), c.ordinal LIMIT 1))
 	FROM _sluice.source_table s
-	CROSS JOIN (SELECT v.option, e.name, e.n FROM (VALUES ('key'), ('exclude')) v(option)
+	CROSS JOIN (SELECT v.option, e.name, e.n FROM (VALUES ('key'), ('exclude'), ('bloom_columns')) v(option)
 		CROSS JOIN LATERAL jsonb_array_elements_text(coalesce(nullif($3 -> v.option, 'null'), '[]')) WITH ORDINALITY e(name, n)) o
 	WHERE s.source_id = $1 AND s.object_id = $2 AND EXISTS (SELECT FROM _sluice.source_column c WHERE c.source_id = $1 AND c.object_id = $2)
 		AND NOT EXISTS (SELECT FROM _sluice.source_column c WHERE c.source_id = $1 AND c.object_id = $2 AND c.name = o.name)
 	ORDER BY o.option DESC, o.n LIMIT 1
 $$;
-COMMENT ON FUNCTION _sluice.column_unknown(bigint, bigint, jsonb) IS 'The first column that key or exclude name and the table lacks, with the nearest there is; NULL where all are there';
+COMMENT ON FUNCTION _sluice.column_unknown(bigint, bigint, jsonb) IS 'The first column that key, exclude or bloom_columns name and the table lacks, with the nearest there is; NULL where all are there';
 
 CREATE FUNCTION _sluice.columns_refused(t _sluice.tab, c _sluice.capture_instance) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp

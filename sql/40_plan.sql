@@ -130,9 +130,11 @@ $$;
 COMMENT ON FUNCTION _sluice.table_path(_sluice.tab) IS 'The folder of a table';
 
 CREATE FUNCTION _sluice.batch_format(options jsonb) RETURNS jsonb
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT jsonb_build_object('format', $1 -> 'format', 'compression', $1 -> 'compression', 'level', $1 -> 'compression_level', 'profile', $1 -> 'profile')
+	SELECT jsonb_build_object('format', $1 -> 'format', 'compression', $1 -> 'compression', 'level', $1 -> 'compression_level', 'profile', $1 -> 'profile',
+		'options', (SELECT coalesce(jsonb_object_agg(o.name, $1 -> o.name), '{}') FROM _sluice.option o
+			WHERE o.scope = 'table' AND o.only_for && ARRAY[$1 ->> 'format', $1 ->> 'profile'] AND $1 ? o.name))
 $$;
 COMMENT ON FUNCTION _sluice.batch_format(jsonb) IS 'The format a batch copies from its table''s options';
 
@@ -189,7 +191,7 @@ BEGIN
 		(o.full ->> 'max_value_bytes')::bigint, 'reread', c.start_before, t.load_done_at, s.source_time
 	FROM _sluice.tab t JOIN _sluice.source_state s USING (source_id)
 	JOIN _sluice.capture_instance c ON c.source_id = t.source_id AND c.instance = t.instance
-	CROSS JOIN LATERAL (SELECT (SELECT _sluice.options_full('table', '{}')) || t.options AS full OFFSET 0) o
+	CROSS JOIN LATERAL (SELECT (SELECT _sluice.options_full('table', '{}')) || _sluice.profile_default(t.options) || t.options AS full OFFSET 0) o
 	-- position began at the cut and at the instance's start, and grew by what was streamed while it loaded.
 	CROSS JOIN LATERAL (SELECT greatest(t.position, t.load_low)::_sluice.pos AS low) w
 	WHERE t.source_id = $1 AND t.wanted = 'run' AND t.phase = 'loading' AND t.trouble IS NULL AND t.fence_position IS NOT NULL
@@ -216,7 +218,7 @@ BEGIN
 	FROM _sluice.tab t JOIN _sluice.source_state s USING (source_id)
 	JOIN _sluice.capture_instance c ON c.source_id = t.source_id AND c.instance = t.instance
 	LEFT JOIN _sluice.schema_version n ON n.table_id = t.table_id AND n.version = t.next_version
-	CROSS JOIN LATERAL (SELECT (SELECT _sluice.options_full('table', '{}')) || t.options AS full OFFSET 0) o
+	CROSS JOIN LATERAL (SELECT (SELECT _sluice.options_full('table', '{}')) || _sluice.profile_default(t.options) || t.options AS full OFFSET 0) o
 	CROSS JOIN LATERAL (SELECT least(s.position, n.valid_from, _sluice.instance_limit(t))::_sluice.pos AS high) w
 	WHERE t.source_id = $1 AND t.wanted = 'run' AND t.trouble IS NULL AND t.pending_since IS NOT NULL AND t.position < w.high
 		AND (t.phase = 'streaming' OR (t.phase = 'loading' AND t.fence_position IS NULL AND NOT _sluice.keyless(t)

@@ -149,7 +149,8 @@ CREATE VIEW sluice.schema_version WITH (security_barrier) AS
 COMMENT ON VIEW sluice.schema_version IS 'What a table''s files hold, version by version';
 
 CREATE VIEW sluice.option WITH (security_barrier) AS
-	SELECT o.scope, o.name, o.type, o.low, o.high, array_to_string(o.choices, ', ') AS choices, o.default_value, o.required, o.doc FROM _sluice.option o
+	SELECT o.scope, o.name, o.type, o.low, o.high, array_to_string(o.choices, ', ') AS choices, o.default_value, o.required,
+		array_to_string(o.only_for, ', ') AS only_for, o.doc FROM _sluice.option o
 	WHERE o.scope <> 'setting' AND _sluice.may_see(NULL);
 COMMENT ON VIEW sluice.option IS 'Options of sources, targets and tables';
 

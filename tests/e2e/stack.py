@@ -71,6 +71,8 @@ class Stack:
         self.workers = []
         cluster.psql(f'CREATE DATABASE "{self.database}"', database="postgres")
         self.sql("CREATE EXTENSION sluice")
+        # Files smaller than anybody may ask for, so that a small table has many.
+        self.sql("UPDATE _sluice.option SET low = 1024 WHERE name = 'target_file_bytes'")
         for setting, value in self.settings.items():
             self.set(setting, value)
         if create:

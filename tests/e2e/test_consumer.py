@@ -73,7 +73,7 @@ def equal_in_spark(session, stack, table, columns, key):
     assert not found, "\n".join(found)
 
 
-FORMATS = ["jsonl"]
+FORMATS = ["jsonl", "csv"]
 
 
 def mixed_and_rest(stack, **options):

@@ -26,7 +26,7 @@ SELECT t.err($$SELECT sluice.add_table('erp.dbo.nocdc')$$);
 SELECT t.err($$SELECT sluice.add_table('erp.dbo.odd')$$);
 SELECT t.err($$SELECT sluice.add_table('nope.dbo.a')$$);
 SELECT t.err($$SELECT sluice.add_table('erp.dbo.b', 'nope')$$);
-SELECT o, t.err(format('SELECT sluice.add_table(%L, options => %L)', 'erp.dbo.b', o)) FROM unnest(ARRAY['{"max_file_aeg": 1}', '{"format": "parquet"}', '{"target_file_bytes": 1}', '{"exclude": "v"}', '{"keyless": "maybe"}', '[1]']) o;
+SELECT o, t.err(format('SELECT sluice.add_table(%L, options => %L)', 'erp.dbo.b', o)) FROM unnest(ARRAY['{"max_file_aeg": 1}', '{"format": "exotic"}', '{"target_file_bytes": 1}', '{"exclude": "v"}', '{"keyless": "maybe"}', '[1]']) o;
 SELECT * FROM sluice.add_tables('erp', 'dbo.%', dry_run => true);
 SELECT * FROM sluice.add_tables('erp', 'dbo.%');
 SELECT * FROM sluice.add_tables('erp', 'dbo.%', dry_run => true);
