@@ -93,8 +93,14 @@ INSERT INTO _sluice.option (scope, name, type, low, high, choices, default_value
 	('target/s3', 'tries', 'integer', 1, 100, NULL, NULL, false, 'attempts at a request before the batch is tried again later'),
 	('target/s3', 'unfenced', 'boolean', NULL, NULL, NULL, NULL, false, 'accept a target that cannot refuse to overwrite');
 
-INSERT INTO _sluice.option (scope, name, type, low, high, default_value, only_for, doc) VALUES
-	('table', 'csv_header', 'boolean', NULL, NULL, NULL, '{csv}', 'a first line with the names of the columns (default true)');
+INSERT INTO _sluice.option (scope, name, type, high, choices, only_for, doc) VALUES
+	('table', 'csv_header', 'boolean', NULL, NULL, '{csv}', 'a first line with the names of the columns (default true)'),
+	('table', 'decimal_handling_mode', 'text', NULL, '{precise,double,string}', '{debezium}', 'decimals as the connector''s property of that name has them (default precise)'),
+	('table', 'time_precision_mode', 'text', NULL, '{adaptive,adaptive_time_microseconds,connect,isostring,microseconds,nanoseconds}', '{debezium}',
+		'dates and times as the connector''s property of that name has them (default adaptive)'),
+	('table', 'binary_handling_mode', 'text', NULL, '{bytes,base64,base64-url-safe,hex}', '{debezium}', 'binary as the connector''s property of that name has it (default bytes)'),
+	('table', 'schemas_enable', 'boolean', NULL, NULL, '{debezium}', 'each event with its schema, as Kafka Connect''s JsonConverter writes it'),
+	('table', 'topic_prefix', 'text', 255, NULL, '{debezium}', 'the name of the source in the event (default: the source''s)');
 
 CREATE FUNCTION _sluice.setting(text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -207,7 +213,8 @@ COMMENT ON FUNCTION _sluice.secret_refuse(text, jsonb) IS 'Refuses a secret give
 CREATE FUNCTION _sluice.profile_default(options jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT CASE $1 ->> 'profile' WHEN 'debezium' THEN '{"format": "jsonl"}'::jsonb ELSE '{}' END
+	-- Neither layout can say that a value was not logged: it is read again.
+	SELECT CASE $1 ->> 'profile' WHEN 'debezium' THEN '{"lob": "reread"}'::jsonb ELSE '{}' END
 $$;
 COMMENT ON FUNCTION _sluice.profile_default(jsonb) IS 'Defaults of a table''s options that its profile sets: the one place for them';
 
@@ -224,6 +231,8 @@ BEGIN
 	IF NOT o ->> 'format' = ANY (formats) THEN
 		PERFORM _sluice.fail('22023', format('profile %s is not written as %s', o ->> 'profile', o ->> 'format'),
 			format('Profile %s lands as %s.', o ->> 'profile', array_to_string(formats, ' or ')));
+	ELSIF o ->> 'profile' <> 'sluice' AND o ->> 'lob' <> 'reread' THEN
+		PERFORM _sluice.fail('22023', format('profile %s cannot say that a value was not logged', o ->> 'profile'), 'Leave lob out: such values are read again.');
 	ELSIF o ->> 'compression' = 'snappy' AND o ->> 'format' <> 'parquet' THEN
 		PERFORM _sluice.fail('22023', format('compression snappy does not exist for %s', o ->> 'format'), 'Use none, gzip or zstd, or format parquet.');
 	ELSIF level > most THEN

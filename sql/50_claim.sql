@@ -115,7 +115,7 @@ AS $$
 		'epoch', b.epoch, 'incarnation', b.incarnation, 'from', b.from_pos, 'to', b.to_pos, 'job_id', b.job_id, 'range', b.range_no, 'keys', b.keys)
 		|| jsonb_build_object('keyless', b.keyless, 'path', format('%s/sluice_epoch=%s/sluice_kind=%s', _sluice.table_path(t), b.epoch, b.work), 'stem', b.stem,
 		'day', to_char(b.day::timestamp, 'YYYY-MM-DD'), 'hour', lpad(b.hour::text, 2, '0'), 'format', b.format, 'target_file_bytes', b.target_file_bytes,
-		'max_value_bytes', b.max_value_bytes, 'lob', CASE b.format ->> 'profile' WHEN 'debezium' THEN 'reread' ELSE b.lob END, 'utc_offset_minutes', (SELECT x.utc_offset_minutes FROM _sluice.source_state x WHERE x.source_id = b.source_id), 'retention', b.retention, 'commit', b.commit_no, 'seals', _sluice.seals_doc(b.batch_id))
+		'max_value_bytes', b.max_value_bytes, 'lob', b.lob, 'utc_offset_minutes', (SELECT x.utc_offset_minutes FROM _sluice.source_state x WHERE x.source_id = b.source_id), 'retention', b.retention, 'commit', b.commit_no, 'seals', _sluice.seals_doc(b.batch_id))
 		|| jsonb_build_object('schema', jsonb_build_object('id', v.table_id, 'version', v.version, 'source_schema', t.schema_name, 'source_table', t.table_name,
 		'instance', v.instance, 'instance_object_id', v.instance_object_id, 'source_object_id', v.source_object_id, 'command_id', v.command_id,
 		-- Where the source's own key is not the fold's, an update must name the row it takes away.

@@ -135,10 +135,11 @@ COMMENT ON FUNCTION _sluice.duckdb_files(_sluice.tab, text) IS 'DuckDB: every ro
 CREATE FUNCTION _sluice.spark_table(name text, format text, columns text, location text) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
+	-- A nullValue that no text is keeps NULL, nothing between two commas, and "", the empty string, apart.
 	-- Dropping an external table leaves its files. recursiveFileLookup: new folders are seen without adding partitions.
 	SELECT format(E'DROP TABLE IF EXISTS `%1$s`;\nCREATE TABLE `%1$s` (\n\t%2$s\n) USING %3$s OPTIONS (recursiveFileLookup ''true'', pathGlobFilter ''*.%4$s*''%5$s)\nLOCATION %6$s;', $1, $3,
 		CASE $2 WHEN 'jsonl' THEN 'json' ELSE $2 END, $2,
-		CASE $2 WHEN 'csv' THEN ', header ''true'', multiLine ''true'', quote ''"'', escape ''"''' ELSE '' END, _sluice.text_in('spark', $4))
+		CASE $2 WHEN 'csv' THEN ', header ''true'', multiLine ''true'', quote ''"'', escape ''"'', nullValue ''' || chr(57344) || 'null''' ELSE '' END, _sluice.text_in('spark', $4))
 $$;
 COMMENT ON FUNCTION _sluice.spark_table(text, text, text, text) IS 'Spark: an external table over a folder';
 

@@ -15,6 +15,8 @@ from workload import Workload
 def landed_value(column, value):
     """A reader's value in the form in which values.py compares: that of a JSON line."""
     kind, _, digits = column.kind.partition(":")
+    if isinstance(value, str) and kind in ("datetime2", "datetimeoffset"):
+        return value.replace(" ", "T", 1)                      # CSV parts date and time by a blank
     if isinstance(value, (bytes, bytearray)):
         return base64.b64encode(bytes(value)).decode()
     if isinstance(value, float):

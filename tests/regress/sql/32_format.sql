@@ -1,0 +1,36 @@
+-- What a table lands as: which options belong together, and what a batch takes along.
+CREATE DATABASE r_format TEMPLATE sluice_installed;
+\c r_format
+SELECT source FROM sluice.add_source('erp', 'sqlserver', host => 'h', database => 'ERP', "user" => 'sluice', password_env => 'P');
+SELECT target FROM sluice.add_target('lake', 'file', path => '/tmp/lake');
+-- Refused with the way out, before the table is known.
+SELECT o, t.err(format('SELECT sluice.add_table(%L, options => %L)', 'erp.dbo.b', o)) FROM unnest(ARRAY[
+	'{"profile": "debezium", "format": "csv"}', '{"profile": "debezium", "lob": "log"}',
+	'{"compression": "snappy"}', '{"compression": "gzip", "compression_level": 12}', '{"compression": "none", "compression_level": 1}',
+	'{"csv_header": false}', '{"format": "csv", "csv_header": "maybe"}', '{"decimal_handling_mode": "string"}', '{"target_file_bytes": 65535}', '{"target_file_bytes": 5368709121}']) o;
+-- A batch carries a copy of what its format must know; what is planned keeps its own.
+SET SESSION AUTHORIZATION sluice_worker;
+SELECT _sluice.worker_start('{"host": "h", "pid": 1, "version": "0.1.0", "api": 1, "runners": 2}') ->> 'worker_id';
+RESET SESSION AUTHORIZATION;
+SELECT t.beat() ->> 'run' AS run;
+SELECT t.facts(1, t.tab(1, 't1', 10, 'id,v', 'id', jsonb_build_array(t.instance(1, 'dbo_t1', 16, 'id,v'))));
+SELECT * FROM sluice.add_table('erp.dbo.t1', options => '{"max_file_age": 0, "format": "csv", "csv_header": false}');
+SELECT t.poll(1, 32);
+SELECT count(*) FROM t.run(33);
+SELECT t.fence(1, 40, 1);
+SELECT * FROM t.run();
+SELECT t.poll(1, 64, t.changed(1, 50));
+SELECT t.err($$SELECT sluice.alter_table('erp.dbo.t1', '{"format": "jsonl"}')$$);
+SELECT hint FROM sluice.alter_table('erp.dbo.t1', '{"format": "jsonl", "csv_header": null}');
+CREATE TABLE t.v AS SELECT t.claim() AS v;
+SELECT v #> '{batches,0,format}' AS format FROM t.v;
+SELECT _sluice.batch_release(jsonb_build_object('worker_id', 1, 'batches', v -> 'batches')) FROM t.v;
+SELECT * FROM t.run();
+SELECT t.poll(1, 80, t.changed(1, 70));
+SELECT t.claim() #> '{batches,0,format}' AS format;
+-- What a profile sets where nobody did.
+SELECT p, _sluice.options_full('table', jsonb_build_object('profile', p)) - ARRAY(SELECT o.name FROM _sluice.option o WHERE o.scope = 'table'
+	AND o.name NOT IN ('format', 'compression', 'lob')) AS defaults FROM unnest('{sluice,debezium}'::text[]) p;
+-- Every option that belongs to a format or a profile belongs to one that there is.
+SELECT o.name, o.only_for FROM _sluice.option o WHERE o.only_for IS NOT NULL
+	AND NOT o.only_for <@ (SELECT array_agg(c) FROM _sluice.option x, unnest(x.choices) c WHERE x.scope = 'table' AND x.name IN ('format', 'profile'));
