@@ -118,7 +118,7 @@ $(eval $(call variant,$(BUILD)/asan,$(SANITIZE)))
 
 PROGRAM := $(if $(wildcard worker/main.c),sluice-worker)
 
-.PHONY: worker unit sanitize simulator simulator-test bench-programs stage lint format
+.PHONY: worker unit sanitize simulator simulator-test debezium-sample bench-programs stage lint format
 worker: $(addprefix $(BUILD)/,$(PROGRAM)) $(addprefix $(BUILD)/test/,$(PROGRAM))
 unit: $(addprefix $(BUILD)/unit/,$(UNIT_NAMES))
 sanitize: $(addprefix $(BUILD)/asan/,$(PROGRAM)) $(addprefix $(BUILD)/asan/unit/,$(UNIT_NAMES))
@@ -129,6 +129,10 @@ simulator:
 	@mkdir -p $(BUILD)/mssql
 	@$(MAKE) --no-print-directory -C $(SIM_DIR) OUT='$(abspath $(BUILD))/mssql'
 	@ln -f $(BUILD)/mssql/mssql-sim $(BUILD)/mssql-sim
+
+# Records anew what Debezium's connector says on the simulator (Maven, a JDK; minutes): not part of `make check`.
+debezium-sample: simulator
+	SLUICE_BUILD='$(BUILD)' $(or $(wildcard $(BUILD)/venv/bin/python),python3) tests/peers/debezium/record.py
 
 simulator-test: simulator
 	@if [ -e $(SIM_DIR)/type_test.c ]; then $(MAKE) --no-print-directory -C $(SIM_DIR) OUT='$(abspath $(BUILD))/mssql' '$(abspath $(BUILD))/mssql/type_test'; fi

@@ -81,10 +81,9 @@ def peers(count):
             cluster.psql("CREATE DATABASE wire")
             tap(count, "mssql/wire_test.py", [sys.executable, folder / "wire_test.py", BUILD / "mssql-sim",
                                               cluster.conninfo("wire")], cwd=folder)
-        if (folder / "malformed_test.py").exists():
-            with Simulator(cluster) as simulator:
-                tap(count, "mssql/malformed_test.py", [sys.executable, folder / "malformed_test.py", simulator.port,
-                                                       simulator.password], cwd=folder)
+        with Simulator(cluster) as simulator:
+            for name in ("driver_test.py", "malformed_test.py"):
+                tap(count, f"mssql/{name}", [sys.executable, folder / name, simulator.port, simulator.password], cwd=folder)
 
 
 def regress(count):

@@ -14,6 +14,7 @@ typedef struct Batch {
     uint64_t rows;
     bool ended;  /* RETURN or an error that ends the batch */
     bool broken; /* BREAK */
+    const ResultSink *sink;
 } Batch;
 
 static void run_one(Batch *batch);
@@ -177,6 +178,10 @@ static void run_declare(Parser *parser)
             parser_fail(parser);
         parser->at++;
         parser_take(parser, "as");
+        if (parser_take(parser, "table")) {
+            table_variable_declare(parser, token->text);
+            continue;
+        }
         TypeInfo type = parser_type(parser);
         Constant value = {.type = type};
         if (parser_take(parser, "="))
@@ -266,6 +271,7 @@ static bool run_control(Batch *batch)
     flush(batch, true);
     if (parser_take(parser, "begin")) {
         skip_transaction_name(parser);
+        transaction_begin_implicit(session); /* then two levels are open ("SET IMPLICIT_TRANSACTIONS") */
         transaction_begin(session);
     } else if (parser_take(parser, "commit")) {
         skip_transaction_name(parser);
@@ -293,6 +299,8 @@ static void run_select(Batch *batch)
     Session *session = batch->parser.session;
     Select *select = parser_select(&batch->parser);
     check_snapshot(session);
+    if (select->from || select->left)
+        transaction_begin_implicit(session);
     transaction_begin_statement(session, false);
     bool assign = select->item_count && select->items[0].variable;
     if (assign)
@@ -343,6 +351,8 @@ static void run_writing(Batch *batch)
             continue;
         if (writing[i].counts)
             check_snapshot(session);
+        if (writing[i].run != statement_execute)
+            transaction_begin_implicit(session);
         transaction_begin_statement(session, true);
         writing[i].run(parser);
         transaction_end_statement(session);
@@ -375,6 +385,7 @@ static void run_one(Batch *batch)
 static void told(Batch *batch)
 {
     Session *session = batch->parser.session;
+    session->sink = batch->sink; /* INSERT .. EXEC had its own */
     db_release(session);
     transaction_undo_statement(session);
     if (session->transactions && PQtransactionStatus(session->pg) == PQTRANS_INERROR) { /* nothing to return to */
@@ -448,6 +459,7 @@ static void set_parameters(Session *session, const char *declaration, const Para
 static void batch_clear(Session *session)
 {
     db_release(session);
+    table_variables_drop(session);
     for (int i = 0; i < session->variable_count; i++)
         free(session->variables[i].data);
     session->variable_count = 0;
@@ -472,7 +484,7 @@ int session_batch(Session *session, const char *sql, const char *declaration, co
     jmp_buf trap;
     batch_clear(session);
     batch->parser.session = session;
-    session->sink = sink;
+    session->sink = batch->sink = sink;
     session->gone = false;
     session->trap = &trap;
     if (setjmp(trap)) {

@@ -5,6 +5,9 @@ CREATE COLLATION mssql.ci (provider = icu, locale = 'und-u-ks-level2', determini
 CREATE DOMAIN mssql.sysname AS varchar(128) COLLATE mssql.ci;
 CREATE DOMAIN mssql.nvarchar_60 AS varchar(60) COLLATE mssql.ci;
 CREATE DOMAIN mssql.nvarchar_max AS text COLLATE mssql.ci;
+CREATE DOMAIN mssql.nvarchar_4000 AS varchar(4000) COLLATE mssql.ci;
+CREATE DOMAIN mssql.varchar_254 AS varchar(254) COLLATE mssql.ci;
+CREATE DOMAIN mssql.char_1 AS varchar(1) COLLATE mssql.ci;
 CREATE DOMAIN mssql.char_2 AS varchar(2) COLLATE mssql.ci;
 CREATE DOMAIN mssql.bit AS int2;
 CREATE DOMAIN mssql.tinyint AS int2;
@@ -93,3 +96,19 @@ INSERT INTO mssql.type VALUES ('image',34,34,16,0,0,0),('text',35,35,16,0,0,1),(
   ('geometry',240,129,-1,0,0,0),('geography',240,130,-1,0,0,0),('varbinary',165,165,8000,0,0,0),('varchar',167,167,8000,0,0,1),
   ('binary',173,173,8000,0,0,0),('char',175,175,8000,0,0,1),('timestamp',189,189,8,0,0,0),('nvarchar',231,231,8000,0,0,1),
   ('sysname',231,256,256,0,0,1),('nchar',239,239,8000,0,0,1),('xml',241,241,-1,0,0,0);
+-- What ODBC calls the types ("sp_datatype_info", @ODBCVer = 3; "Metadata - Catalog" of the ODBC driver for the times). columns: the DATA_TYPE, the
+-- PRECISION and LENGTH of a column (NULL: follow from the column; 0 for what has no limit), RADIX, SQL_DATA_TYPE and SQL_DATETIME_SUB, and
+-- SS_DATA_TYPE for a nullable column and for one that is not.
+CREATE TABLE mssql.odbc_type (name text PRIMARY KEY, data_type int2 NOT NULL, "precision" int, length int, radix int2, sql_data_type int2 NOT NULL,
+  datetime_sub int2, ss_nullable int2 NOT NULL, ss_not_null int2 NOT NULL);
+INSERT INTO mssql.odbc_type VALUES ('bit',-7,1,1,NULL,-7,NULL,50,50),('tinyint',-6,3,1,10,-6,NULL,38,48),('smallint',5,5,2,10,5,NULL,38,52),
+  ('int',4,10,4,10,4,NULL,38,56),('bigint',-5,19,8,10,-5,NULL,108,63),('decimal',3,NULL,NULL,10,3,NULL,106,55),('numeric',2,NULL,NULL,10,2,NULL,108,63),
+  ('money',3,19,21,10,3,NULL,110,60),('smallmoney',3,10,12,10,3,NULL,110,122),('real',7,24,4,2,7,NULL,109,59),('float',6,53,8,2,6,NULL,109,62),
+  ('date',91,10,6,NULL,9,1,0,0),('time',-154,NULL,10,NULL,-154,NULL,0,0),('datetime',93,23,16,NULL,9,3,111,61),('smalldatetime',93,16,16,NULL,9,3,111,58),
+  ('datetime2',93,NULL,16,NULL,9,3,0,0),('datetimeoffset',-155,NULL,20,NULL,-155,NULL,0,0),('char',1,NULL,NULL,NULL,1,NULL,39,47),
+  ('varchar',12,NULL,NULL,NULL,12,NULL,39,39),('nchar',-8,NULL,NULL,NULL,-8,NULL,39,47),('nvarchar',-9,NULL,NULL,NULL,-9,NULL,39,39),
+  ('binary',-2,NULL,NULL,NULL,-2,NULL,37,45),('varbinary',-3,NULL,NULL,NULL,-3,NULL,37,37),('text',-1,2147483647,2147483647,NULL,-1,NULL,35,35),
+  ('ntext',-10,1073741823,2147483646,NULL,-10,NULL,35,35),('image',-4,2147483647,2147483647,NULL,-4,NULL,34,34),
+  ('uniqueidentifier',-11,36,16,NULL,-11,NULL,37,37),('xml',-152,0,0,NULL,-152,NULL,0,0),('timestamp',-2,8,8,NULL,-2,NULL,45,45),
+  ('sql_variant',-150,0,8000,10,-150,NULL,39,39),('hierarchyid',-151,892,892,NULL,-151,NULL,23,23),('geometry',-151,0,0,NULL,-151,NULL,23,23),
+  ('geography',-151,0,0,NULL,-151,NULL,23,23);

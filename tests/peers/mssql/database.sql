@@ -113,6 +113,46 @@ CREATE VIEW {db}."information_schema.columns" AS SELECT mssql.db_name({id}) AS "
   CASE WHEN c.type_name IN ('int', 'bigint', 'smallint', 'tinyint', 'decimal', 'numeric', 'money', 'smallmoney') THEN c.scale END AS "NUMERIC_SCALE",
   CASE WHEN c.type_name LIKE '%time%' AND c.type_name <> 'timestamp' OR c.type_name = 'date' THEN c.scale END::int2 AS "DATETIME_PRECISION", c.collation_name AS "COLLATION_NAME"
   FROM mssql.column c JOIN mssql.object o USING (db_id, object_id) JOIN mssql.schema s USING (db_id, schema_id) WHERE c.db_id = {id} AND o.type = 'U';
+-- What catalog_procedure.c answers, with the columns of sp_tables, sp_columns_100, sp_pkeys and sp_statistics_100 (sql-docs).
+CREATE VIEW {db}."sluice_sim.odbc_tables" AS SELECT mssql.db_name({id}) AS "TABLE_QUALIFIER", s.name AS "TABLE_OWNER", o.name AS "TABLE_NAME",
+  'TABLE'::mssql.varchar_254 AS "TABLE_TYPE", NULL::mssql.varchar_254 AS "REMARKS"
+  FROM mssql.object o JOIN mssql.schema s USING (db_id, schema_id) WHERE o.db_id = {id} AND o.type = 'U';
+CREATE VIEW {db}."sluice_sim.odbc_columns" AS SELECT mssql.db_name({id}) AS "TABLE_QUALIFIER", s.name AS "TABLE_OWNER", o.name AS "TABLE_NAME",
+  c.name AS "COLUMN_NAME", t.data_type AS "DATA_TYPE",
+  (c.type_name || CASE WHEN c.is_identity = 1 THEN CASE WHEN c.type_name IN ('decimal', 'numeric') THEN '() identity' ELSE ' identity' END ELSE '' END)::mssql.sysname AS "TYPE_NAME",
+  coalesce(t."precision", CASE WHEN c.type_name IN ('decimal', 'numeric') THEN c."precision" WHEN c.type_name = 'time' THEN 8 + x.fraction
+    WHEN c.type_name = 'datetime2' THEN 19 + x.fraction WHEN c.type_name = 'datetimeoffset' THEN 26 + x.fraction ELSE x.bytes / x.unit END) AS "PRECISION",
+  coalesce(t.length, CASE WHEN c.type_name IN ('decimal', 'numeric') THEN c."precision" + 2 ELSE x.bytes END) AS "LENGTH",
+  (CASE WHEN t.radix = 10 AND c.type_name <> 'sql_variant' OR c.type_name LIKE '%time%' AND c.type_name <> 'timestamp' THEN c.scale END)::int2 AS "SCALE", t.radix AS "RADIX", c.is_nullable::int2 AS "NULLABLE", NULL::mssql.varchar_254 AS "REMARKS",
+  c.default_definition::mssql.nvarchar_4000 AS "COLUMN_DEF", t.sql_data_type AS "SQL_DATA_TYPE", t.datetime_sub AS "SQL_DATETIME_SUB",
+  CASE WHEN c.type_name LIKE '%char' OR c.type_name LIKE '%binary' THEN x.bytes WHEN c.type_name IN ('text', 'ntext', 'image') THEN t.length END AS "CHAR_OCTET_LENGTH",
+  (SELECT count(*)::int FROM mssql.column b WHERE b.object_id = c.object_id AND b.column_id <= c.column_id) AS "ORDINAL_POSITION",
+  (CASE c.is_nullable WHEN 1 THEN 'YES' ELSE 'NO' END)::mssql.varchar_254 AS "IS_NULLABLE", 0::int2 AS "SS_IS_SPARSE", 0::int2 AS "SS_IS_COLUMN_SET",
+  (CASE WHEN c.definition IS NULL THEN 0 ELSE 1 END)::int2 AS "SS_IS_COMPUTED", c.is_identity::int2 AS "SS_IS_IDENTITY",
+  (CASE WHEN t.data_type = -151 THEN mssql.db_name({id})::text END)::mssql.sysname AS "SS_UDT_CATALOG_NAME", (CASE WHEN t.data_type = -151 THEN 'sys' END)::mssql.sysname AS "SS_UDT_SCHEMA_NAME",
+  (CASE WHEN t.data_type = -151 THEN 'Microsoft.SqlServer.Types.Sql' || CASE c.type_name WHEN 'hierarchyid' THEN 'HierarchyId' ELSE initcap(c.type_name) END
+    || ', Microsoft.SqlServer.Types, Version=11.0.0.0, Culture=neutral, PublicKeyToken=89845dcd8080cc91' END)::mssql.nvarchar_max AS "SS_UDT_ASSEMBLY_TYPE_NAME",
+  NULL::mssql.sysname AS "SS_XML_SCHEMACOLLECTION_CATALOG_NAME", NULL::mssql.sysname AS "SS_XML_SCHEMACOLLECTION_SCHEMA_NAME",
+  NULL::mssql.sysname AS "SS_XML_SCHEMACOLLECTION_NAME", (CASE c.is_nullable WHEN 1 THEN t.ss_nullable ELSE t.ss_not_null END)::mssql.tinyint AS "SS_DATA_TYPE"
+  FROM mssql.column c JOIN mssql.object o USING (db_id, object_id) JOIN mssql.schema s USING (db_id, schema_id) JOIN mssql.odbc_type t ON t.name = c.type_name,
+    LATERAL (SELECT CASE WHEN c.max_length = -1 THEN 0 ELSE c.max_length END AS bytes, CASE WHEN c.type_name IN ('nchar', 'nvarchar') THEN 2 ELSE 1 END AS unit,
+      CASE WHEN c.scale > 0 THEN c.scale + 1 ELSE 0 END AS fraction) x
+  WHERE c.db_id = {id} AND o.type = 'U';
+CREATE VIEW {db}."sluice_sim.odbc_pkeys" AS SELECT mssql.db_name({id}) AS "TABLE_QUALIFIER", s.name AS "TABLE_OWNER", o.name AS "TABLE_NAME", c.name AS "COLUMN_NAME",
+  k.key_ordinal::int2 AS "KEY_SEQ", i.name AS "PK_NAME"
+  FROM mssql.index i JOIN mssql.index_column k USING (object_id, index_id) JOIN mssql.column c USING (object_id, column_id) JOIN mssql.object o ON o.object_id = i.object_id
+  JOIN mssql.schema s ON s.db_id = o.db_id AND s.schema_id = o.schema_id WHERE o.db_id = {id} AND i.is_primary_key = 1;
+-- One row for the table (TYPE 0), then the key columns of each index.
+CREATE VIEW {db}."sluice_sim.odbc_statistics" AS SELECT mssql.db_name({id}) AS "TABLE_QUALIFIER", s.name AS "TABLE_OWNER", o.name AS "TABLE_NAME",
+  x.non_unique AS "NON_UNIQUE", x.qualifier AS "INDEX_QUALIFIER", x.index_name AS "INDEX_NAME", x.type AS "TYPE", x.seq AS "SEQ_IN_INDEX", x.column_name AS "COLUMN_NAME",
+  x.collation AS "COLLATION", {db}.row_count(o.object_id)::int AS "CARDINALITY", ({db}.row_count(o.object_id) / 80 + 1)::int AS "PAGES", NULL::mssql.varchar_254 AS "FILTER_CONDITION"
+  FROM mssql.object o JOIN mssql.schema s USING (db_id, schema_id), LATERAL (
+    SELECT NULL::int2 AS non_unique, NULL::mssql.sysname AS qualifier, NULL::mssql.sysname AS index_name, 0::int2 AS type, NULL::int2 AS seq,
+      NULL::mssql.sysname AS column_name, NULL::mssql.char_1 AS collation
+    UNION ALL SELECT (1 - i.is_unique)::int2, o.name, i.name, (CASE i.type WHEN 1 THEN 1 ELSE 3 END)::int2, k.key_ordinal::int2, c.name,
+      (CASE k.is_descending_key WHEN 1 THEN 'D' ELSE 'A' END)::mssql.char_1
+    FROM mssql.index i JOIN mssql.index_column k USING (object_id, index_id) JOIN mssql.column c USING (object_id, column_id)
+    WHERE i.object_id = o.object_id AND k.key_ordinal > 0) x WHERE o.db_id = {id} AND o.type = 'U';
 INSERT INTO mssql.schema VALUES ({id}, 1, 'dbo', 1), ({id}, 2, 'guest', 2), ({id}, 3, 'INFORMATION_SCHEMA', 3), ({id}, 4, 'sys', 4);
 INSERT INTO mssql.principal (db_id, principal_id, name, type, login, is_fixed_role) VALUES ({id}, 0, 'public', 'R', NULL, 0), ({id}, 1, 'dbo', 'S', NULL, 0),
   ({id}, 2, 'guest', 'S', NULL, 0), ({id}, 16384, 'db_owner', 'R', NULL, 1), ({id}, 16390, 'db_datareader', 'R', NULL, 1), ({id}, 16391, 'db_datawriter', 'R', NULL, 1),

@@ -66,6 +66,8 @@ Fragment emit_scalar(Session *session, const Expr *expr, Scope *scope);
 char *emit_native(Session *session, const Expr *expr, Scope *scope);
 char *emit_predicate(Session *session, const Expr *expr, Scope *scope);
 Fragment emit_function(Session *session, const Expr *expr, Scope *scope);
+/* emit_time.c: DATEADD, DATEDIFF, DATEPART, TODATETIMEOFFSET; false if it is none of them. */
+bool emit_time_function(Session *session, const Expr *expr, Scope *scope, Fragment *ret);
 /* A fragment's PostgreSQL value. */
 const char *fragment_native(Session *session, const Fragment *fragment);
 char *emit_order(Session *session, const OrderItem *items, int count, Scope *scope, const Select *select,

@@ -286,25 +286,6 @@ static Fragment coalesce_fragment(Session *session, const Expr *expr, Scope *sco
     return ret;
 }
 
-static const char *unit_text(Session *session, const Expr *expr)
-{
-    static const char *const units[][2] = {
-        {"dd", "day"},    {"d", "day"},    {"hh", "hour"},        {"mi", "minute"},       {"n", "minute"},
-        {"ss", "second"}, {"s", "second"}, {"ms", "millisecond"}, {"mcs", "microsecond"}, {"yy", "year"},
-        {"yyyy", "year"}, {"mm", "month"}, {"m", "month"}};
-    const char *name = expr->kind == EXPR_COLUMN ? expr->name.parts[0] : "";
-    for (size_t i = 0; i < sizeof units / sizeof *units; i++)
-        if (!strcasecmp(units[i][0], name))
-            name = units[i][1];
-    return quote_literal(&session->arena, name, strlen(name));
-}
-
-static const char *as_timestamp(Session *session, const Expr *expr, Scope *scope)
-{
-    Fragment fragment = emit_scalar(session, expr, scope);
-    return FORMAT("(%s)::timestamp", fragment_native(session, &fragment));
-}
-
 static bool special_fragment(Session *session, const Expr *expr, Scope *scope, const char *name, Fragment *ret)
 {
     if (!strcasecmp(name, "min") || !strcasecmp(name, "max"))
@@ -332,13 +313,8 @@ static bool special_fragment(Session *session, const Expr *expr, Scope *scope, c
         ret->value = max ? repeated : FORMAT("left(%s, %d)", repeated, wide ? 4000 : 8000);
     } else if (!strcasecmp(name, "db_id") && expr->arg_count == 1)
         ret->value = FORMAT("mssql.db_id(%s)", emit_native(session, expr->args[0], scope));
-    else if ((!strcasecmp(name, "datediff") || !strcasecmp(name, "datediff_big")) && expr->arg_count == 3)
-        ret->value = FORMAT("mssql.datediff(%s, %s, %s)%s", unit_text(session, expr->args[0]),
-                            as_timestamp(session, expr->args[1], scope), as_timestamp(session, expr->args[2], scope),
-                            strlen(name) == 8 ? "::int4" : "");
-    else if (!strcasecmp(name, "dateadd") && expr->arg_count == 3)
-        ret->value = FORMAT("mssql.dateadd(%s, (%s)::int8, %s)", unit_text(session, expr->args[0]),
-                            emit_native(session, expr->args[1], scope), as_timestamp(session, expr->args[2], scope));
+    else if (emit_time_function(session, expr, scope, ret))
+        return true;
     else if (!strcasecmp(name, "concat")) {
         Text text = {.arena = &session->arena};
         for (int i = 0; i < expr->arg_count; i++)
@@ -356,6 +332,8 @@ Fragment emit_function(Session *session, const Expr *expr, Scope *scope)
     const char *name = expr->name.parts[expr->name.count - 1];
     Fragment ret = {.typed = false};
     session->line = expr->line;
+    if (expr->name.count > 2)
+        session_same_database(session, expr->name.parts[expr->name.count - 3]);
     if (!expr->arg_count && is_aggregate(expr))
         session_fail(session, 174, 1, "The %s function requires 1 argument(s).", name);
     if (special_fragment(session, expr, scope, name, &ret))

@@ -414,18 +414,23 @@ static void match_items(Session *session, OutColumn *columns, int count, const O
     }
 }
 
+/* TOP (expression): no column stands in it, so it is worked out beforehand. */
+static int64_t top_rows(Session *session, const Expr *expr)
+{
+    Constant constant = query_scalar(session, expr);
+    if (!constant.data || !type_is_integer(&constant.type))
+        session_fail(session, 1060, 1,
+                     "The number of rows provided for a TOP or FETCH clauses row count parameter must be an integer.");
+    return constant_integer(session, &constant);
+}
+
 static char *limit_text(Session *session, const Select *select)
 {
     Constant constant;
     Text text = {.arena = &session->arena};
     text_add(&text, "", 0);
-    if (select->top) {
-        if (!constant_fold(session, select->top, &constant) || !constant.data)
-            session_fail(
-                session, 1060, 1,
-                "The number of rows provided for a TOP or FETCH clauses row count parameter must be an integer.");
-        text_format(&text, " LIMIT %lld", (long long)constant_integer(session, &constant));
-    }
+    if (select->top)
+        text_format(&text, " LIMIT %lld", (long long)top_rows(session, select->top));
     if (select->fetch && constant_fold(session, select->fetch, &constant))
         text_format(&text, " LIMIT %lld", (long long)constant_integer(session, &constant));
     if (select->offset && constant_fold(session, select->offset, &constant))

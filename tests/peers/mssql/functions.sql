@@ -220,6 +220,22 @@ $$ SELECT CASE lower(unit)
    WHEN 'second' THEN extract(epoch FROM date_trunc('second', b) - date_trunc('second', a))::bigint
    WHEN 'millisecond' THEN (extract(epoch FROM date_trunc('milliseconds', b) - date_trunc('milliseconds', a)) * 1000)::bigint
    WHEN 'microsecond' THEN (extract(epoch FROM b - a) * 1000000)::bigint END $$;
+-- weekday with DATEFIRST 7, the default of us_english ("SET DATEFIRST", sql-docs).
+CREATE FUNCTION mssql.datepart(unit text, a timestamp) RETURNS int LANGUAGE plpgsql IMMUTABLE AS
+$$ BEGIN
+  RETURN CASE lower(unit) WHEN 'weekday' THEN extract(dow FROM a) + 1 WHEN 'dayofyear' THEN extract(doy FROM a) WHEN 'iso_week' THEN extract(week FROM a)
+    WHEN 'second' THEN floor(extract(second FROM a)) WHEN 'millisecond' THEN extract(microseconds FROM a)::int % 1000000 / 1000
+    WHEN 'microsecond' THEN extract(microseconds FROM a)::int % 1000000 WHEN 'nanosecond' THEN extract(microseconds FROM a)::int % 1000000 * 1000
+    WHEN 'year' THEN extract(year FROM a) WHEN 'quarter' THEN extract(quarter FROM a) WHEN 'month' THEN extract(month FROM a)
+    WHEN 'day' THEN extract(day FROM a) WHEN 'hour' THEN extract(hour FROM a) WHEN 'minute' THEN extract(minute FROM a) END;
+END $$;
+-- A datetimeoffset as text ends with its offset.
+CREATE FUNCTION mssql.offset_minutes(text) RETURNS int LANGUAGE sql IMMUTABLE STRICT AS
+$$ SELECT (CASE left(right($1, 6), 1) WHEN '-' THEN -1 ELSE 1 END) * (left(right($1, 5), 2)::int * 60 + right($1, 2)::int) $$;
+CREATE FUNCTION mssql.todatetimeoffset(timestamp, text) RETURNS text LANGUAGE sql IMMUTABLE STRICT AS
+$$ SELECT to_char($1, 'YYYY-MM-DD HH24:MI:SS.US') || CASE WHEN o < 0 THEN ' -' ELSE ' +' END
+   || lpad((abs(o) / 60)::text, 2, '0') || ':' || lpad((abs(o) % 60)::text, 2, '0')
+   FROM (SELECT CASE WHEN $2 LIKE '%:%' THEN mssql.offset_minutes($2) ELSE $2::int END) AS x(o) $$;
 CREATE FUNCTION mssql.dateadd(unit text, n bigint, a timestamp) RETURNS timestamp LANGUAGE sql IMMUTABLE AS
 $$ SELECT a + n * CASE lower(unit) WHEN 'year' THEN interval '1 year' WHEN 'month' THEN interval '1 month' WHEN 'day' THEN interval '1 day'
    WHEN 'hour' THEN interval '1 hour' WHEN 'minute' THEN interval '1 minute' WHEN 'second' THEN interval '1 second'

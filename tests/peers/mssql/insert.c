@@ -305,11 +305,92 @@ static void insert_select(Parser *parser, Insert *insert)
     PQclear(result);
 }
 
+typedef struct Gathered {
+    Insert *insert;
+    TypeInfo *types;
+    Constant **rows;
+    int count, room;
+    bool mismatch;
+    const ResultSink *outer;
+} Gathered;
+
+static int gather_columns(void *context, const ResultColumn *columns, int count)
+{
+    Gathered *gathered = context;
+    Session *session = gathered->insert->session;
+    gathered->mismatch |= count != gathered->insert->target_count;
+    gathered->types = arena_alloc(&session->arena, sizeof *gathered->types * (size_t)count);
+    for (int i = 0; i < count; i++)
+        gathered->types[i] = columns[i].type;
+    return 0;
+}
+
+static int gather_row(void *context, const ResultValue *values, int count)
+{
+    Gathered *gathered = context;
+    Arena *arena = &gathered->insert->session->arena;
+    if (gathered->count == gathered->room) {
+        int room = gathered->room ? gathered->room * 2 : 64;
+        Constant **rows = arena_alloc(arena, sizeof *rows * (size_t)room);
+        if (gathered->count)
+            memcpy(rows, gathered->rows, sizeof *rows * (size_t)gathered->count);
+        gathered->rows = rows;
+        gathered->room = room;
+    }
+    Constant *row = gathered->rows[gathered->count++] = arena_alloc(arena, sizeof *row * (size_t)count);
+    for (int i = 0; i < count; i++) {
+        row[i] = (Constant){.type = gathered->types[i], .length = values[i].length};
+        if (values[i].data)
+            row[i].data = (const uint8_t *)arena_copy(arena, (const char *)values[i].data, values[i].length);
+    }
+    return 0;
+}
+
+static int gather_done(void *context, uint64_t rows, bool has_count, bool more)
+{
+    (void)context, (void)rows, (void)has_count, (void)more;
+    return 0;
+}
+
+static int gather_message(void *context, const SqlError *error, int line)
+{
+    const ResultSink *outer = ((Gathered *)context)->outer;
+    return outer->message(outer->context, error, line);
+}
+
+static int gather_database(void *context, const char *old_name, const char *new_name)
+{
+    const ResultSink *outer = ((Gathered *)context)->outer;
+    return outer->database(outer->context, old_name, new_name);
+}
+
+/* INSERT .. EXEC: the rows of the procedure's result sets. An error leaves by the trap, which restores the sink. */
+static void insert_execute(Parser *parser, Insert *insert)
+{
+    Session *session = insert->session;
+    Gathered gathered = {.insert = insert, .outer = session->sink};
+    ResultSink sink = {&gathered, gather_columns, gather_row, gather_done, gather_message, gather_database, NULL};
+    session->sink = &sink;
+    statement_execute(parser);
+    session->sink = gathered.outer;
+    if (gathered.mismatch)
+        session_fail(session, 213, 7, "Column name or number of supplied values does not match table definition.");
+    bytes_clear(insert->copy);
+    for (int row = 0; row < gathered.count; row++) {
+        for (int i = 0; i < insert->target_count; i++) {
+            const Column *column = &insert->table->columns[insert->targets[i]];
+            session->target_column = column->name;
+            insert->row[insert->targets[i]] = constant_cast(session, gathered.rows[row][i], &column->type);
+        }
+        add_row(insert);
+    }
+}
+
 void statement_insert(Parser *parser)
 {
     Session *session = parser->session;
     parser_take(parser, "into");
-    Name name = parser_name(parser);
+    Name name = parser_table_name(parser);
     Insert *insert = arena_alloc(&session->arena, sizeof *insert);
     insert->session = session;
     insert->table = table_get(session, &name);
@@ -332,6 +413,8 @@ void statement_insert(Parser *parser)
         parse_targets(parser, insert);
         if (parser_take(parser, "values"))
             parse_rows(parser, insert);
+        else if (parser_take(parser, "exec") || parser_take(parser, "execute"))
+            insert_execute(parser, insert);
         else
             insert_select(parser, insert);
     }

@@ -101,6 +101,15 @@ Name parser_name(Parser *parser)
     }
 }
 
+Name parser_table_name(Parser *parser)
+{
+    const Token *token = parser_peek(parser, 0);
+    if (token->kind != TOKEN_VARIABLE)
+        return parser_name(parser);
+    parser->at++;
+    return (Name){{token->text}, 1};
+}
+
 int64_t parser_integer(Parser *parser)
 {
     bool minus = parser_take(parser, "-");
@@ -260,7 +269,7 @@ static Expr *parse_named(Parser *parser)
     const Token *token = parser_peek(parser, 0), *next = parser_peek(parser, 1);
     if (token->kind == TOKEN_WORD && token_is(next, "(")) {
         static const char *const keyword_functions[] = {"left", "right"};
-        if (token_is(token, "cast") || token_is(token, "try_cast"))
+        if (token_is(token, "cast") || token_is(token, "try_cast") || token_is(token, "parse"))
             return parser->at++, parse_cast(parser, false, token->length == 8);
         if (token_is(token, "convert") || token_is(token, "try_convert"))
             return parser->at++, parse_cast(parser, true, token->length == 11);

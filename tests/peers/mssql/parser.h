@@ -19,7 +19,8 @@ bool parser_at2(const Parser *parser, const char *word, const char *next);
 bool parser_take(Parser *parser, const char *word); /* ... and is consumed */
 void parser_expect(Parser *parser, const char *word);
 const char *parser_name_part(Parser *parser); /* one identifier */
-Name parser_name(Parser *parser);             /* a.b.c */
+Name parser_name(Parser *parser);
+Name parser_table_name(Parser *parser); /* or a table variable: "@t", one part */             /* a.b.c */
 TypeInfo parser_type(Parser *parser);         /* nvarchar(20), decimal(18,4), [dbo].[x] fails with 243 */
 int64_t parser_integer(Parser *parser);
 bool parser_reserved(const Token *token);

@@ -221,7 +221,7 @@ static Source *parse_one_source(Parser *parser)
         return source;
     }
     int start = parser->at;
-    source->name = parser_name(parser);
+    source->name = parser_table_name(parser);
     if (parser_at(parser, "(") && !token_is(parser_peek(parser, 1), "nolock")) {
         parser->at = start;
         source->function = parser_primary(parser);

@@ -58,10 +58,18 @@ void send_query(Session *session, const char *tsql)
     if (lexer_run(&session->arena, tsql, &parser.tokens, &count, &session->error))
         session_fail_with(session, &session->error);
     Select *select = parser_select(&parser);
-    int transactions = session->transactions;
+    const int transactions = session->transactions;
+    jmp_buf *outer = session->trap, trap;
+    session->trap = &trap;
+    if (setjmp(trap)) {
+        session->trap = outer;
+        session->transactions = transactions;
+        longjmp(*outer, 1);
+    }
     session->transactions++; /* the statement's own transaction goes on */
     query_run(session, select);
     session->transactions = transactions;
+    session->trap = outer;
 }
 
 /* A nested batch in the running statement: only SELECT and the like need it (sp_executesql over a plain batch). */
@@ -154,6 +162,9 @@ void statement_execute(Parser *parser)
     if (parser_peek(parser, 0)->kind == TOKEN_VARIABLE && token_is(parser_peek(parser, 1), "="))
         parser->at += 2; /* EXEC @result = name: all of ours return 0 */
     Name name = parser_name(parser);
+    if (name.count > 2 && strcasecmp(name.parts[name.count - 3], "master") &&
+        strcasecmp(name.parts[name.count - 3], "msdb"))
+        session_same_database(session, name.parts[name.count - 3]);
     ProcedureCall call = {.count = 0};
     char *lower = arena_format(&session->arena, "%s", name.parts[name.count - 1]);
     for (char *c = lower; *c; c++)
@@ -162,7 +173,8 @@ void statement_execute(Parser *parser)
     call.name = lower;
     parse_arguments(parser, &call);
     bool simulator = name.count > 1 && !strcasecmp(name.parts[name.count - 2], "sluice_sim");
-    if (simulator ? simulator_procedure(session, &call) : cdc_procedure(session, &call))
+    if (simulator ? simulator_procedure(session, &call)
+                  : cdc_procedure(session, &call) || catalog_procedure(session, &call))
         return;
     if (!simulator && !strcmp(lower, "sp_executesql"))
         return execute_sql(session, &call);

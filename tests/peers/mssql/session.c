@@ -268,6 +268,14 @@ static void load_principal(Session *session)
             session->principal_id);
 }
 
+void session_same_database(Session *session, const char *database)
+{
+    if (*database && strcasecmp(database, session->database))
+        session_fail(session, 50000, 1,
+                     "The simulator runs functions and procedures of the current database only, and %s is not it.",
+                     database);
+}
+
 int session_use(Session *session, const char *database)
 {
     PGresult *result = db_runf(session, "SELECT id, name FROM mssql.database WHERE name = %s", lit(session, database));

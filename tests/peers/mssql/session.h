@@ -37,6 +37,7 @@ struct Session {
     bool savepoint;   /* one is set for the running statement */
     bool logged;      /* the open transaction has written to a captured table */
     bool nocount;
+    bool implicit; /* SET IMPLICIT_TRANSACTIONS ON */
     int text_size;
     int identity_insert; /* object_id or 0 */
     const char *target_table, *target_column; /* of the value being converted: error 2628 names them */
@@ -49,6 +50,7 @@ struct Session {
     Arena arena;       /* of the batch */
     Arena cache_arena; /* of the table cache */
     Table *tables;
+    Table *table_variables; /* of the batch */
     int64_t cache_version;
     bool catalog_changed; /* by the open transaction: others must look again once it is visible */
     bool cache_stale; /* its memory is given back when the batch ends */
@@ -84,6 +86,8 @@ int session_say(Session *session, int number, int severity, const char *format, 
     __attribute__((format(printf, 4, 5)));
 Variable *session_variable(Session *session, const char *name);
 void session_variable_set(Session *session, const char *name, const TypeInfo *type, const uint8_t *data, size_t length);
+/* Fails unless a name's database part ("" too) is the current database: a function or procedure runs in no other. */
+void session_same_database(Session *session, const char *database);
 int session_use(Session *session, const char *database); /* fails with 911, 916 */
 
 /* transaction.c */
@@ -91,6 +95,8 @@ void transaction_begin_statement(Session *session, bool writes);
 void transaction_end_statement(Session *session);
 void transaction_undo_statement(Session *session);
 void transaction_begin(Session *session);
+/* Implicit transactions: a statement that reads or changes a table begins one where none is open. */
+void transaction_begin_implicit(Session *session);
 void transaction_commit(Session *session);
 void transaction_rollback(Session *session);
 

@@ -88,7 +88,6 @@ void statement_set(Parser *parser)
                                            "dateformat",
                                            "deadlock_priority",
                                            "forceplan",
-                                           "implicit_transactions",
                                            "language",
                                            "no_browsetable",
                                            "numeric_roundabort",
@@ -114,9 +113,11 @@ void statement_set(Parser *parser)
         return set_lock_timeout(parser);
     if (parser_take(parser, "identity_insert"))
         return set_identity_insert(parser);
-    if (parser_take(parser, "nocount")) {
-        session->nocount = parser_take(parser, "on");
-        if (!session->nocount)
+    if (parser_at(parser, "nocount") || parser_at(parser, "implicit_transactions")) {
+        bool *option = parser_at(parser, "nocount") ? &session->nocount : &session->implicit;
+        parser->at++;
+        *option = parser_take(parser, "on");
+        if (!*option)
             parser_expect(parser, "off");
         return;
     }

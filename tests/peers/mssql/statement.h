@@ -46,6 +46,11 @@ void column_add(Session *session, int object_id, const ColumnSpec *spec);
 void index_add(Session *session, Table *table, const char *name, const char **columns, const bool *descending,
                int count, bool unique, bool clustered, int kind);
 
+/* table_variable.c: DECLARE @name TABLE (..): a temporary table until the batch ends. Behind the word TABLE. A rollback
+ * takes it away, which SQL Server's would survive. */
+void table_variable_declare(Parser *parser, const char *name);
+void table_variables_drop(Session *session);
+
 /* cdc.c: everything about capture instances that happens in an application's transaction. */
 typedef struct ProcedureCall {
     const char *name;            /* lower case, without schema */
@@ -59,6 +64,7 @@ bool cdc_procedure(Session *session, const ProcedureCall *call); /* false: not o
 void cdc_install_triggers(Session *session, int object_id); /* (again) after a change of columns; makes a new shape */
 void cdc_note_ddl(Session *session, const Table *table, const char *command, bool required_column_update, int column_id,
                   const TypeInfo *type);
+bool catalog_procedure(Session *session, const ProcedureCall *call); /* sp_tables, sp_columns ..; false: none of them */
 bool simulator_procedure(Session *session, const ProcedureCall *call); /* sluice_sim.* */
 /* Sends the rows of a PostgreSQL query as a result set with SQL Server types by name of the columns' domains. */
 void send_query(Session *session, const char *tsql);

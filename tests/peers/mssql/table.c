@@ -49,6 +49,9 @@ static void native_type(const char *name, TypeInfo *type)
         {"sysname", {TYPE_NVARCHAR, 256, 0, 0, ""}},
         {"nvarchar_60", {TYPE_NVARCHAR, 120, 0, 0, ""}},
         {"nvarchar_max", {TYPE_NVARCHAR, -1, 0, 0, ""}},
+        {"nvarchar_4000", {TYPE_NVARCHAR, 8000, 0, 0, ""}},
+        {"varchar_254", {TYPE_VARCHAR, 254, 0, 0, ""}},
+        {"char_1", {TYPE_CHAR, 1, 0, 0, ""}},
         {"char_2", {TYPE_CHAR, 2, 0, 0, ""}},
         {"bit", {TYPE_BIT, 1, 1, 0, ""}},
         {"tinyint", {TYPE_TINYINT, 1, 3, 0, ""}},
@@ -69,7 +72,7 @@ static void native_type(const char *name, TypeInfo *type)
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
         if (!strcmp(types[i].name, name))
             *type = types[i].type;
-    if (type->type == TYPE_NVARCHAR || type->type == TYPE_CHAR)
+    if (type->type == TYPE_NVARCHAR || type->type == TYPE_VARCHAR || type->type == TYPE_CHAR)
         strcpy(type->collation, "SQL_Latin1_General_CP1_CI_AS");
 }
 
@@ -216,6 +219,8 @@ static int database_id(Session *session, const char *name)
 Table *table_find(Session *session, const Name *name)
 {
     const char *object = name->parts[name->count - 1];
+    if (name->count == 1 && *object == '@')
+        return table_variable(session, object);
     const char *schema = name->count > 1 && *name->parts[name->count - 2] ? name->parts[name->count - 2] : "dbo";
     const char *database = name->count > 2 ? name->parts[name->count - 3] : "";
     if (session->transactions == 0 || !session->tables)
@@ -256,7 +261,7 @@ int table_column(const Table *table, const char *name)
 /* Catalogue views filter by themselves in SQL Server; here they are open to everybody who is in the database. */
 void table_check(Session *session, const Table *table, const char *permission)
 {
-    if (session->sysadmin || session->db_owner || (!table->object_id && strcasecmp(table->schema, "cdc")))
+    if (session->sysadmin || session->db_owner || *table->name == '@' || (!table->object_id && strcasecmp(table->schema, "cdc")))
         return;
     char *allowed = table->object_id
                         ? db_text(session, "SELECT mssql.allowed(%d, %d, %d, '%s')", table->db_id,

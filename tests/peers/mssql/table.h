@@ -37,6 +37,8 @@ struct Table {
 /* Finds by name with the current database and dbo as defaults. NULL if there is none. A name with a database fails with
  * 911. */
 Table *table_find(Session *session, const Name *name);
+/* Fails with 1087 where there is none. */
+Table *table_variable(Session *session, const char *name);
 /* The same, but fails with 208. */
 Table *table_get(Session *session, const Name *name);
 int table_column(const Table *table, const char *name);                         /* index or -1 */

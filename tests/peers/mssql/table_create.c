@@ -37,11 +37,29 @@ Expr *parse_definition(Session *session, const char *text)
     return parser_expr(&parser);
 }
 
+/* A literal loses the parentheses it was written in, and a number keeps one pair: the catalogue then shows ((7)),
+ * (N'x'), (NULL) ("sys.default_constraints", sql-docs, definition). Anything else stays as written. */
+static const char *default_text(Parser *parser, const Expr *expr, const char *text)
+{
+    bool number = expr->kind == EXPR_NUMBER || (expr->kind == EXPR_MINUS && expr->args[0]->kind == EXPR_NUMBER);
+    if (!number && expr->kind != EXPR_STRING && expr->kind != EXPR_NSTRING && expr->kind != EXPR_HEX &&
+        expr->kind != EXPR_NULL)
+        return text;
+    size_t length = strlen(text);
+    while (length > 1 && *text == '(') {
+        text++;
+        length -= 2;
+        while (length && (*text == ' ' || text[length - 1] == ' '))
+            *text == ' ' ? text++ : text, length--;
+    }
+    return arena_format(&parser->session->arena, number ? "(%.*s)" : "%.*s", (int)length, text);
+}
+
 static void parse_default(Parser *parser, ColumnSpec *spec)
 {
     int from = parser->at;
-    parser_expr(parser);
-    spec->default_text = source_text(parser, from);
+    const Expr *expr = parser_expr(parser);
+    spec->default_text = default_text(parser, expr, source_text(parser, from));
     if (spec->constraint)
         spec->default_name = spec->constraint;
     spec->constraint = NULL;

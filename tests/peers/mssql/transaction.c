@@ -73,6 +73,12 @@ void transaction_begin(Session *session)
     }
 }
 
+void transaction_begin_implicit(Session *session)
+{
+    if (session->implicit && session->transactions == 0)
+        transaction_begin(session);
+}
+
 void transaction_commit(Session *session)
 {
     if (session->transactions == 0)
