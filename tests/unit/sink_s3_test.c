@@ -255,6 +255,33 @@ static void test_remove(Sink *sink)
     holds(sink_remove(sink, key, &error), "removing what is not there is no error");
 }
 
+/* A server that checks signatures takes them, so the new headers are signed as sent. */
+static void test_options(void)
+{
+    cJSON *options = options_make();
+    SinkOutcome outcome = SINK_EXISTS;
+    Sink *sink = NULL;
+    SinkObject *object;
+    SinkHead head;
+    size_t memory;
+
+    cJSON_AddItemToObject(options, "tags", cJSON_Parse("[\"team=data + more@x\", \"env=\"]"));
+    cJSON_AddStringToObject(options, "storage_class", "STANDARD");
+    cJSON_AddStringToObject(options, "sse", "aws:kms");
+    cJSON_AddStringToObject(options, "kms_key", "alias/lake");
+    cJSON_AddBoolToObject(options, "requester_pays", true);
+    if (getenv("SLUICE_TEST_S3_CA"))
+        cJSON_AddStringToObject(options, "payload_hash", "unsigned");
+    holds(sink_open("s3", options, NULL, (Beat){count_beat, NULL}, &sink, &error), "a target with every option opens");
+    holds(sink_put(sink, key_of("options"), ATTEMPT_1, "x", 1, &outcome, &error), "a put with tags, class and encryption");
+    object = prepared(sink, key_of("options.large"), ATTEMPT_1, 2 * PART_BYTES, &memory);
+    holds(sink_objects_complete(sink, &object, 1, &outcome, &head, &error), "an upload with them");
+    check(outcome == SINK_CREATED, "is created");
+    sink_object_close(object);
+    sink_close(sink);
+    cJSON_Delete(options);
+}
+
 static void test_sweep(Sink *sink)
 {
     char prefix[80];
@@ -354,6 +381,7 @@ int main(void)
     test_list(sink);
     test_remove(sink);
     test_sweep(sink);
+    test_options();
     sink_close(sink);
     test_refusals();
     test_doctor();

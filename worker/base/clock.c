@@ -65,3 +65,13 @@ void clock_day_hour(int64_t wall_us, char day[11], char hour[3])
     snprintf(text, sizeof text, "%02d", (int)((seconds - days * 86400) / 3600));
     snprintf(hour, 3, "%.2s", text);
 }
+
+int64_t clock_seconds_from_text(const char *text)
+{
+    int year, month, day, hour, minute, second;
+
+    if (sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d", &year, &month, &day, &hour, &minute, &second) != 6 || year < 1970 || year > 9999 ||
+        month < 1 || month > 12 || day < 1 || day > 31)
+        return -1;
+    return ((clock_days_from_civil(year, month, day) * 24 + hour) * 60 + minute) * 60 + second;
+}

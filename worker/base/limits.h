@@ -15,9 +15,11 @@
 #define VALUE_BYTES_MAX MIB(16)         /* default of max_value_bytes */
 #define COLUMNS_MAX 1024
 #define RANGE_READ_ROWS 100000          /* rows a range statement returns at most; then keyset restart */
-#define PART_BYTES MIB(8)
-#define PARTS_IN_FLIGHT 4
-#define PUT_BYTES_MAX PART_BYTES        /* a smaller object is one PutObject */
+#define PART_BYTES MIB(8)               /* default of part_bytes */
+#define PART_BYTES_MIN MIB(8)
+#define PART_BYTES_MAX MIB(16)
+#define PARTS_IN_FLIGHT 4               /* default of parallel_parts */
+#define PARTS_IN_FLIGHT_MAX 8
 #define GROUP_BATCHES_MAX 64
 #define GROUP_BYTES_MAX MIB(16)         /* encoded bytes the objects of one group hold in memory together */
 #define STREAM_BYTES_MAX MIB(64)        /* of a runner that streams; one that loads has its share of the worker's memory */

@@ -1,125 +1,10 @@
 /* s3.c - opening a bucket, and the requests that concern one whole object; see s3.h */
 #include "sink/s3.h"
-#include "base/limits.h"
 
 #include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define BUCKET_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
-#define HOST_CHARACTERS BUCKET_CHARACTERS ":[]"
-#define REGION_CHARACTERS "abcdefghijklmnopqrstuvwxyz0123456789-"
-
-/* ret = value; false where it is too long. */
-static bool copy(char *ret, size_t size, const char *value)
-{
-    return (size_t)snprintf(ret, size, "%s", value) < size;
-}
-
-static int credentials_take(S3Http *http, const SinkSecret *secret, Error *error)
-{
-    static const char hint[] = "Give the target a secret, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY for the worker.";
-    bool given = secret && secret->access_key && secret->secret_key;
-    const char *access_key = given ? secret->access_key : getenv("AWS_ACCESS_KEY_ID");
-    const char *secret_key = given ? secret->secret_key : getenv("AWS_SECRET_ACCESS_KEY");
-    const char *token = given ? secret->session_token : getenv("AWS_SESSION_TOKEN");
-
-    if (!access_key || !access_key[0] || !secret_key || !secret_key[0])
-        return error_set(error, ERROR_PERMANENT, hint, "an s3 target has no credentials");
-    if (!copy(http->access_key, sizeof http->access_key, access_key) || !copy(http->secret_key, sizeof http->secret_key, secret_key) ||
-        !copy(http->session_token, sizeof http->session_token, token ? token : ""))
-        return error_set(error, ERROR_PERMANENT, hint, "the credentials of an s3 target are too long");
-    if (strpbrk(access_key, " /,\r\n\t") || strpbrk(secret_key, "\r\n") || strpbrk(http->session_token, "\r\n"))
-        return error_set(error, ERROR_PERMANENT, hint, "the credentials of an s3 target hold characters that no key has");
-    return 0;
-}
-
-static int endpoint_refuse(const char *why, Error *error)
-{
-    return error_set(error, ERROR_PERMANENT, "Write it as https://host or https://host:port.", "the target's option endpoint %s", why);
-}
-
-/* Scheme and host[:port]; a default port is taken off, as HTTP clients leave it out of the Host header that is signed. */
-static int endpoint_parse(const char *endpoint, char scheme[6], char host[256], Error *error)
-{
-    const char *at = strstr(endpoint, "://");
-    const char *port;
-    size_t length;
-
-    memcpy(scheme, "https", 6);
-    if (at) {
-        if (strncmp(endpoint, "http://", 7) == 0)
-            memcpy(scheme, "http", 5);
-        else if (strncmp(endpoint, "https://", 8) != 0)
-            return endpoint_refuse("is neither http nor https", error);
-        endpoint = at + 3;
-    }
-    if (strchr(endpoint, '@'))
-        return error_set(error, ERROR_PERMANENT, "Give the keys as the target's secret.", "the target's option endpoint must not hold credentials");
-    length = strcspn(endpoint, "/");
-    if (!length || length >= 256 || strspn(endpoint, HOST_CHARACTERS) < length || (endpoint[length] && endpoint[length + 1]))
-        return endpoint_refuse("is not a host with an optional port", error);
-    port = strcmp(scheme, "https") == 0 ? ":443" : ":80";
-    if (length > strlen(port) && strncmp(endpoint + length - strlen(port), port, strlen(port)) == 0)
-        length -= strlen(port);
-    memcpy(host, endpoint, length);
-    host[length] = '\0';
-    return 0;
-}
-
-static int address_take(S3Sink *sink, const cJSON *options, Error *error)
-{
-    const char *endpoint = json_text(options, "endpoint", NULL);
-    bool path_style = json_boolean(options, "path_style", endpoint != NULL || strchr(sink->bucket, '.'));
-    S3Http *http = &sink->http;
-    char scheme[6];
-    char host[256];
-    char amazon[160];
-
-    if (!endpoint) {
-        snprintf(amazon, sizeof amazon, "https://s3.%s.amazonaws.com%s", http->region, strncmp(http->region, "cn-", 3) == 0 ? ".cn" : "");
-        endpoint = amazon;
-    }
-    if (endpoint_parse(endpoint, scheme, host, error) < 0)
-        return -1;
-    if (path_style) {
-        snprintf(http->host, sizeof http->host, "%s", host);
-        snprintf(http->path, sizeof http->path, "/%s", sink->bucket);
-    } else if ((size_t)snprintf(http->host, sizeof http->host, "%s.%s", sink->bucket, host) >= sizeof http->host) {
-        return endpoint_refuse("is too long", error);
-    }
-    snprintf(http->origin, sizeof http->origin, "%s://%s", scheme, http->host);
-    return 0;
-}
-
-static const char *region_default(void)
-{
-    const char *region = getenv("AWS_REGION");
-
-    if (!region || !region[0])
-        region = getenv("AWS_DEFAULT_REGION");
-    return region && region[0] ? region : "us-east-1";
-}
-
-static int options_take(S3Sink *sink, const cJSON *options, Error *error)
-{
-    const char *bucket = json_text(options, "bucket", "");
-    const char *region = json_text(options, "region", region_default());
-    S3Http *http = &sink->http;
-
-    if (strlen(bucket) < 3 || bucket[strspn(bucket, BUCKET_CHARACTERS)] || !copy(sink->bucket, sizeof sink->bucket, bucket))
-        return error_set(error, ERROR_PERMANENT, "Set the target's option bucket to the bucket's bare name.", "\"%.100s\" is no name of a bucket",
-                         bucket);
-    if (!region[0] || region[strspn(region, REGION_CHARACTERS)] || !copy(http->region, sizeof http->region, region))
-        return error_set(error, ERROR_PERMANENT, "Set the target's option region, for instance to eu-central-1.", "\"%.100s\" is no region", region);
-    if (!copy(http->ca_file, sizeof http->ca_file, json_text(options, "ca_file", "")))
-        return error_set(error, ERROR_PERMANENT, NULL, "the path of ca_file is too long");
-    http->tries_max = (int)json_integer(options, "tries", S3_TRIES_DEFAULT);
-    if (http->tries_max < 1)
-        http->tries_max = 1;
-    return address_take(sink, options, error);
-}
 
 static int s3_open(const cJSON *options, const SinkSecret *secret, Beat beat, Sink **ret, Error *error)
 {
@@ -128,7 +13,8 @@ static int s3_open(const cJSON *options, const SinkSecret *secret, Beat beat, Si
     if (!sink)
         return error_set(error, ERROR_TRANSIENT, NULL, "out of memory for an s3 target");
     sink->http.beat = beat;
-    if (options_take(sink, options, error) < 0 || credentials_take(&sink->http, secret, error) < 0 || s3_http_open(&sink->http, error) < 0) {
+    if (s3_options_take(sink, options, error) < 0 ||
+        s3_credentials_open(&sink->http.credentials, secret, sink->http.region, beat, error) < 0 || s3_http_open(&sink->http, error) < 0) {
         OPENSSL_cleanse(sink, sizeof *sink);
         free(sink);
         return -1;

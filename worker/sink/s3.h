@@ -1,11 +1,9 @@
 /*
  * s3.h - objects in a bucket of Amazon S3 or a server that speaks its protocol. Inside sink/ only.
  *
- * Options: bucket, region (default AWS_REGION, else us-east-1), endpoint ("https://host:port"; default Amazon's of the region), path_style
- * (default true with an endpoint), ca_file, tries (of one request, default 8). Credentials: the target's secret, else
- * AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN.
- * An object of up to PUT_BYTES_MAX is one PutObject, a larger one a multipart upload of PART_BYTES parts, at most
- * PARTS_IN_FLIGHT of them at once for the whole sink. PutObject and CompleteMultipartUpload carry `If-None-Match: *`
+ * Options: README.md; each is checked here once more, since a sink may be opened without the control plane. Credentials:
+ * s3_credentials.h. An object of up to part_bytes is one PutObject, a larger one a multipart upload of such parts, at most
+ * parallel_parts of them at once for the whole sink, fewer while the server says SlowDown. PutObject and CompleteMultipartUpload carry `If-None-Match: *`
  * (S3 user guide, "Conditional writes"): 412 and 409 are settled by the attempt that the object carries.
  */
 #ifndef SLUICE_SINK_S3_H
@@ -14,13 +12,22 @@
 #include "sink/s3_http.h"
 
 #define S3_UPLOAD_ID_MAX 512
+#define S3_TAGS_MAX 10 /* S3 user guide, "Categorizing your storage using tags" */
+#define S3_TAG_KEY_MAX 128
+#define S3_TAG_VALUE_MAX 256
+#define S3_TAGS_TEXT_MAX 2001 /* encoded; all metadata headers of a request have to fit 8 KB */
+#define S3_WORD_MAX 40
 
 typedef struct S3Sink {
     Sink sink;
     S3Http http;
     char bucket[256];
+    char kms_key[300], tags[S3_TAGS_TEXT_MAX], storage_class[S3_WORD_MAX], acl[S3_WORD_MAX];
+    size_t part_bytes;
     int parts_in_flight;
 } S3Sink;
+
+int s3_options_take(S3Sink *sink, const cJSON *options, Error *error);
 
 /* Takes the quotes off an ETag. */
 void s3_etag_bare(char *etag);

@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define COMPLETES_IN_FLIGHT 8
+#define COMPLETES_A_TRANSFER 2 /* they are small: more of them at once than parts */
 #define ROUNDS_MAX 6
 #define DOUBTS_MAX 3
 #define COMPLETE_STALL_SECONDS 300L /* a server may put all parts together before it says a word */
@@ -52,6 +52,7 @@ static int request_start(S3Object *object, Error *error)
         CRASH_POINT("complete_before");
     } else {
         call->attempt = object->attempt;
+        call->creates = true;
         call->body = object->data.data;
         call->body_length = object->data.length;
     }
@@ -72,7 +73,7 @@ static int round_run(S3Sink *sink, SinkObject **objects, int count, Error *error
 
             running += object->state == S3_RUNNING && !object->call.over;
         }
-        for (; next < count && running < COMPLETES_IN_FLIGHT; next++) {
+        for (; next < count && running < COMPLETES_A_TRANSFER * sink->http.parallel; next++) {
             S3Object *object = (S3Object *)objects[next];
 
             if (object->state != S3_WAITING)

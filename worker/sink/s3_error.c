@@ -17,7 +17,6 @@ static const Meaning by_code[] = {
     {"SignatureDoesNotMatch", ERROR_PERMANENT,
      "The secret key does not belong to the access key: check the target's secret, or AWS_SECRET_ACCESS_KEY of the worker."},
     {"InvalidToken", ERROR_PERMANENT, "The session token is not valid: check AWS_SESSION_TOKEN of the worker."},
-    {"ExpiredToken", ERROR_PERMANENT, "The session token has expired: renew the credentials and restart the worker."},
     {"AccessDenied", ERROR_PERMANENT,
      "Grant s3:PutObject, s3:GetObject, s3:AbortMultipartUpload on the prefix and s3:ListBucket, s3:ListBucketMultipartUploads on the bucket."},
     {"AllAccessDisabled", ERROR_PERMANENT, "The bucket has been disabled by its owner."},
@@ -77,6 +76,16 @@ static int region_error(const S3Call *call, const char *what, Error *error)
                           call->http->region);
 }
 
+/* Keys that cannot be asked for anew by us. Those of the target's own secret are read again when the target is opened again. */
+static const Meaning *expired_find(const S3Call *call)
+{
+    static const Meaning own = {"ExpiredToken", ERROR_TRANSIENT, "The session token of the target's secret has expired: renew what its options name."};
+    static const Meaning other = {"ExpiredToken", ERROR_PERMANENT,
+                                  "The session token has expired: renew the worker's credentials; those of its environment want a restart."};
+
+    return call->http->credentials.given.access_key[0] ? &own : &other;
+}
+
 static const Meaning *meaning_find(const S3Call *call)
 {
     /* The answer to a HEAD has no body: only its status speaks. */
@@ -85,6 +94,8 @@ static const Meaning *meaning_find(const S3Call *call)
                                       "forbidden)."};
     static const Meaning absent = {"NotFound", ERROR_PERMANENT, "Check that the bucket exists and the target's option endpoint is right."};
 
+    if (strcmp(call->code, "ExpiredToken") == 0)
+        return expired_find(call);
     for (size_t i = 0; i < sizeof by_code / sizeof by_code[0]; i++) {
         if (strcmp(by_code[i].code, call->code) == 0)
             return &by_code[i];
@@ -117,7 +128,8 @@ int s3_call_error(const S3Call *call, const char *what, Error *error)
                          call->answer.maximum);
     if (call->curl != CURLE_OK)
         return curl_error(call, what, error);
-    if ((call->status >= 300 && call->status < 400) || strcmp(call->code, "AuthorizationHeaderMalformed") == 0)
+    if ((call->status >= 300 && call->status < 400) ||
+        (call->status == 400 && !call->code[0] && call->region[0] && strcmp(call->region, call->http->region) != 0) || strcmp(call->code, "AuthorizationHeaderMalformed") == 0)
         return region_error(call, what, error);
     return status_error(call, what, error);
 }

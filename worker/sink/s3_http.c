@@ -9,14 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/random.h>
 
-#define BACKOFF_FIRST_MS 100
-#define BACKOFF_LAST_MS 20000
 #define CONNECT_TIMEOUT_MS 5000L
 #define STALL_SECONDS 30L /* without a byte in either direction */
 #define CONNECTIONS_KEPT 16L
-#define SKEW_SECONDS 600 /* S3 refuses a difference of 15 minutes */
 #define BEAT_MS 200
 #define WAIT_MS 500
 
@@ -30,6 +26,8 @@ int s3_http_open(S3Http *http, Error *error)
         return error_set(error, ERROR_TRANSIENT, NULL, "out of memory for an S3 connection");
     }
     curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, CONNECTIONS_KEPT);
+    http->retry_tokens = S3_RETRY_TOKENS;
+    http->parallel = http->parallel_max;
     return 0;
 }
 
@@ -39,20 +37,7 @@ void s3_http_close(S3Http *http)
         s3_call_end(http->calls);
     curl_multi_cleanup(http->multi);
     curl_global_cleanup();
-    OPENSSL_cleanse(http->secret_key, sizeof http->secret_key);
-    OPENSSL_cleanse(http->session_token, sizeof http->session_token);
-}
-
-int64_t s3_backoff_ms(int n)
-{
-    int64_t limit = n > 8 ? BACKOFF_LAST_MS : (int64_t)BACKOFF_FIRST_MS << n;
-    uint32_t number = 0;
-
-    if (limit > BACKOFF_LAST_MS)
-        limit = BACKOFF_LAST_MS;
-    if (getrandom(&number, sizeof number, GRND_NONBLOCK) != (ssize_t)sizeof number)
-        return limit;
-    return number % (limit + 1);
+    s3_credentials_close(&http->credentials);
 }
 
 void s3_call_init(S3Call *call, S3Http *http, const char *method, const char *key)
@@ -156,7 +141,8 @@ static int headers_make(S3Call *call, const char *path, const char *query, Error
     Buffer authorization;
     int result = 0;
     SignRequest request = {.method = call->method, .path = path, .query = query, .payload_sha256 = call->sha256, .region = http->region,
-                           .service = "s3", .time = now, .access_key = http->access_key, .secret_key = http->secret_key};
+                           .service = "s3", .time = now, .access_key = http->credentials.keys.access_key,
+                           .secret_key = http->credentials.keys.secret_key};
 
     sign_time(clock_wall_us() / 1000000 + http->clock_offset_s, now);
     request.headers[request.headers_count++] = (SignPair){"host", http->host};
@@ -166,8 +152,12 @@ static int headers_make(S3Call *call, const char *path, const char *query, Error
         request.headers[request.headers_count++] = (SignPair){"if-none-match", "*"};
     if (call->attempt)
         request.headers[request.headers_count++] = (SignPair){"x-amz-meta-sluice-attempt", call->attempt};
-    if (http->session_token[0])
-        request.headers[request.headers_count++] = (SignPair){"x-amz-security-token", http->session_token};
+    for (int i = 0; call->creates && i < http->object_headers_count; i++)
+        request.headers[request.headers_count++] = http->object_headers[i];
+    if (http->requester_pays)
+        request.headers[request.headers_count++] = (SignPair){"x-amz-request-payer", "requester"};
+    if (http->credentials.keys.session_token[0])
+        request.headers[request.headers_count++] = (SignPair){"x-amz-security-token", http->credentials.keys.session_token};
     buffer_init(&authorization, KIB(8));
     if (sign_authorization(&request, &authorization, error) < 0)
         result = -1;
@@ -239,8 +229,15 @@ static void easy_drop(S3Call *call)
         curl_easy_cleanup(call->easy);
         call->easy = NULL;
     }
-    curl_slist_free_all(call->headers);
+    s3_headers_free(call->headers);
     call->headers = NULL;
+}
+
+void s3_headers_free(struct curl_slist *headers)
+{
+    for (struct curl_slist *line = headers; line; line = line->next)
+        OPENSSL_cleanse(line->data, strlen(line->data));
+    curl_slist_free_all(headers);
 }
 
 static void answer_clear(S3Call *call)
@@ -261,7 +258,10 @@ static int try_begin(S3Call *call, Error *error)
     answer_clear(call);
     buffer_init(&path, KIB(8));
     buffer_init(&query, KIB(8));
-    result = address_make(call, &path, &query, error);
+    result = s3_credentials_ready(&call->http->credentials, s3_now_s(call->http), error);
+    call->generation = call->http->credentials.generation;
+    if (result == 0)
+        result = address_make(call, &path, &query, error);
     if (result == 0)
         result = headers_make(call, path.data, query.data, error);
     buffer_free(&path);
@@ -284,7 +284,11 @@ static int try_begin(S3Call *call, Error *error)
 
 int s3_call_start(S3Call *call, Error *error)
 {
-    if (sign_sha256(call->body ? call->body : "", call->body ? call->body_length : 0, call->sha256, error) < 0 || try_begin(call, error) < 0)
+    if (call->http->unsigned_payload && call->body && strcmp(call->method, "PUT") == 0)
+        snprintf(call->sha256, sizeof call->sha256, SIGN_UNSIGNED);
+    else if (sign_sha256(call->body ? call->body : "", call->body ? call->body_length : 0, call->sha256, error) < 0)
+        return -1;
+    if (try_begin(call, error) < 0)
         return -1;
     call->next = call->http->calls;
     call->http->calls = call;
@@ -346,51 +350,6 @@ bool s3_call_good(const S3Call *call)
     return !call->broken && call->curl == CURLE_OK && call->status >= 200 && call->status < 300;
 }
 
-bool s3_call_unsettled(const S3Call *call)
-{
-    static const char *const codes[] = {"SlowDown", "RequestTimeout", "InternalError", "ServiceUnavailable", "Throttling", "ThrottlingException",
-                                        "RequestLimitExceeded", "Busy",
-                                        /* damaged on the way: what was signed is not what came */
-                                        "BadDigest", "XAmzContentSHA256Mismatch", "IncompleteBody"};
-
-    if (call->broken || call->too_large)
-        return false;
-    switch (call->curl) {
-    case CURLE_OK:
-        break;
-    case CURLE_PEER_FAILED_VERIFICATION:
-    case CURLE_SSL_CACERT_BADFILE:
-    case CURLE_SSL_CERTPROBLEM:
-    case CURLE_URL_MALFORMAT:
-    case CURLE_UNSUPPORTED_PROTOCOL:
-    case CURLE_NOT_BUILT_IN:
-        return false;
-    default:
-        return true;
-    }
-    if (call->status == 500 || call->status == 502 || call->status == 503 || call->status == 504 || call->status == 429)
-        return true;
-    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
-        if (strcmp(call->code, codes[i]) == 0)
-            return true;
-    }
-    return false;
-}
-
-/* The answer to a HEAD has no body that could say RequestTimeTooSkewed: there the clocks themselves do. */
-static bool skew_correct(S3Call *call)
-{
-    int64_t offset = call->date_s - clock_wall_us() / 1000000;
-    int64_t skew = llabs(offset - call->http->clock_offset_s);
-    bool silent = call->status == 403 && !call->code[0] && skew > SKEW_SECONDS;
-
-    if (call->skew_corrected || !call->date_s || (!silent && strcmp(call->code, "RequestTimeTooSkewed") != 0))
-        return false;
-    call->skew_corrected = true;
-    call->http->clock_offset_s = offset;
-    return true;
-}
-
 static void call_over(S3Call *call)
 {
     call->over = true;
@@ -401,20 +360,17 @@ static void call_over(S3Call *call)
 
 static void try_end(S3Call *call, CURLcode curl)
 {
-    int limit = call->tries_max ? call->tries_max : call->http->tries_max;
+    int64_t pause_ms;
 
     call->curl = curl;
     curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &call->status);
     answer_judge(call);
     call->reached |= curl != CURLE_COULDNT_RESOLVE_PROXY && curl != CURLE_COULDNT_RESOLVE_HOST && curl != CURLE_COULDNT_CONNECT;
     easy_drop(call);
-    if (skew_correct(call)) {
-        call->wake_ms = 0;
-    } else if (s3_call_unsettled(call) && call->tries < limit) {
-        call->wake_ms = clock_monotonic_ms() + s3_backoff_ms(call->tries - 1);
-    } else {
+    if (s3_call_again(call, &pause_ms))
+        call->wake_ms = clock_monotonic_ms() + pause_ms;
+    else
         call_over(call);
-    }
 }
 
 /* Returns how many calls are over. A call's `done` may end it or start others, so the list is read anew after each. */

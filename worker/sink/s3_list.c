@@ -109,20 +109,9 @@ typedef struct UploadSearch {
     int ended;
 } UploadSearch;
 
-/* Seconds since 1970 of "2026-11-20T11:50:00.000Z"; -1 for any other text. */
-static int64_t time_of(const char *text)
-{
-    int year, month, day, hour, minute, second;
-
-    if (sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d", &year, &month, &day, &hour, &minute, &second) != 6 || year < 1970 || year > 9999 ||
-        month < 1 || month > 12 || day < 1 || day > 31)
-        return -1;
-    return ((clock_days_from_civil(year, month, day) * 24 + hour) * 60 + minute) * 60 + second;
-}
-
 static bool upload_wanted(const UploadSearch *search, const char *key, const char *initiated, int64_t now_s)
 {
-    int64_t begun_s = time_of(initiated);
+    int64_t begun_s = clock_seconds_from_text(initiated);
 
     if (search->key && strcmp(key, search->key) != 0)
         return false;

@@ -29,7 +29,7 @@ int s3_object_begin(Sink *sink, const char *key, const char *attempt, SinkObject
     object->sink = (S3Sink *)sink;
     snprintf(object->key, sizeof object->key, "%s", key);
     snprintf(object->attempt, sizeof object->attempt, "%s", attempt);
-    buffer_init(&object->data, PART_BYTES);
+    buffer_init(&object->data, object->sink->part_bytes);
     *ret = &object->object;
     return 0;
 }
@@ -43,6 +43,7 @@ static int upload_begin(S3Object *object, Error *error)
 
     s3_call_init(&call, &object->sink->http, "POST", object->key);
     call.attempt = object->attempt;
+    call.creates = true;
     call.answer_root = "InitiateMultipartUploadResult";
     s3_call_query(&call, "uploads", "");
     result = s3_call_run(&call, error);
@@ -148,7 +149,7 @@ static int part_start(S3Object *object, Error *error)
         return -1;
     }
     part->data = object->data;
-    buffer_init(&object->data, PART_BYTES);
+    buffer_init(&object->data, object->sink->part_bytes);
     object->parts++;
     part->next = object->flying;
     object->flying = part;
@@ -160,7 +161,7 @@ static int part_send(S3Object *object, Error *error)
 {
     if (!object->upload_id[0] && upload_begin(object, error) < 0)
         return -1;
-    while (object->sink->parts_in_flight >= PARTS_IN_FLIGHT) {
+    while (object->sink->parts_in_flight >= object->sink->http.parallel) {
         if (s3_wait(&object->sink->http, WAIT_MS, error) < 0)
             return -1;
     }
@@ -175,7 +176,7 @@ int s3_object_write(SinkObject *base, const void *data, size_t length, Error *er
     const char *at = data;
 
     while (length) {
-        size_t take = PART_BYTES - object->data.length;
+        size_t take = object->sink->part_bytes - object->data.length;
 
         if (!take && part_send(object, error) < 0)
             return -1;
@@ -183,7 +184,7 @@ int s3_object_write(SinkObject *base, const void *data, size_t length, Error *er
             continue;
         take = take < length ? take : length;
         /* Behind a first part comes a whole one, mostly: asked for at once, it leaves no holes in the heap. */
-        if (object->parts && !object->data.capacity && buffer_reserve(&object->data, PART_BYTES, error) < 0)
+        if (object->parts && !object->data.capacity && buffer_reserve(&object->data, object->sink->part_bytes, error) < 0)
             return -1;
         if (buffer_append(&object->data, at, take, error) < 0)
             return -1;
