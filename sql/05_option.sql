@@ -90,6 +90,16 @@ INSERT INTO _sluice.option (scope, name, type, low, high, choices, default_value
 	('target/s3', 'secret_key_file', 'text', NULL, 4096, NULL, NULL, false, 'file (mode 0600) that holds the secret key'),
 	('target/s3', 'session_token_env', 'text', NULL, 255, NULL, NULL, false, 'environment variable that holds the session token'),
 	('target/s3', 'session_token_file', 'text', NULL, 4096, NULL, NULL, false, 'file (mode 0600) that holds the session token'),
+	('target/s3', 'sse', 'text', NULL, NULL, '{none,AES256,aws:kms}', NULL, false, 'encryption by the store: AES256 (its own keys) or aws:kms; none asks for nothing, so the bucket''s default holds'),
+	('target/s3', 'kms_key', 'text', NULL, 299, NULL, NULL, false, 'id, alias or ARN of the KMS key; with sse aws:kms'),
+	('target/s3', 'bucket_key', 'boolean', NULL, NULL, NULL, NULL, false, 'use an S3 Bucket Key, which asks KMS less often; with sse aws:kms'),
+	('target/s3', 'storage_class', 'text', NULL, NULL, '{STANDARD,STANDARD_IA,ONEZONE_IA,INTELLIGENT_TIERING,GLACIER_IR}', NULL, false, 'storage class of every object; only classes that can be read at once'),
+	('target/s3', 'tags', 'list', NULL, NULL, NULL, NULL, false, 'tags of every object, at most 10, each key=value'),
+	('target/s3', 'acl', 'text', NULL, NULL, '{private,bucket-owner-full-control,bucket-owner-read}', NULL, false, 'canned ACL of every object, for a bucket of another account'),
+	('target/s3', 'requester_pays', 'boolean', NULL, NULL, NULL, NULL, false, 'we pay for the requests'),
+	('target/s3', 'payload_hash', 'text', NULL, NULL, '{signed,unsigned}', NULL, false, 'unsigned: bodies are not hashed, TLS alone guards them; https only'),
+	('target/s3', 'part_bytes', 'integer', 8388608, 16777216, NULL, NULL, false, 'bytes of a part of an upload; a smaller object is one request. Default 8 MiB'),
+	('target/s3', 'parallel_parts', 'integer', 1, 8, NULL, NULL, false, 'parts under way at once, each in memory; fewer while the store says SlowDown. Default 4'),
 	('target/s3', 'tries', 'integer', 1, 100, NULL, NULL, false, 'attempts at a request before the batch is tried again later'),
 	('target/s3', 'unfenced', 'boolean', NULL, NULL, NULL, NULL, false, 'accept a target that cannot refuse to overwrite');
 

@@ -88,6 +88,9 @@ BEGIN
 	ELSIF options ->> 'prefix' !~ '^[A-Za-z0-9._=-]+(/[A-Za-z0-9._=-]+)*$' OR options ->> 'prefix' ~ '(^|/)\.\.?(/|$)' THEN
 		PERFORM _sluice.fail('22023', 'option prefix holds characters that a key cannot', 'Use letters, digits, . _ = - and / between parts.');
 	END IF;
+	IF kind = 's3' THEN
+		PERFORM _sluice.s3_check(options);
+	END IF;
 	RETURN options;
 END
 $$;
