@@ -53,8 +53,8 @@ static int status_error(const char *whose, const char *url, long status, Error *
     char code[16];
 
     snprintf(code, sizeof code, "%ld", status);
-    return error_set_code(error, status >= 500 || status == 429 ? ERROR_TRANSIENT : ERROR_PERMANENT, code, NULL, "%s at %.200s answers HTTP %ld",
-                          whose, url, status);
+    return error_set_code(error, status >= 500 || status == 429 ? ERROR_TRANSIENT : ERROR_PERMANENT, code, NULL, "%s answers HTTP %ld at %.200s",
+                          whose, status, url);
 }
 
 /* ---- container ---------------------------------------------------------------- */
