@@ -90,14 +90,15 @@ def pack_bytes(values):
 
 def batches(rows, sizes):
     """Rows as lists of at most `sizes()` rows, ending too where the bytes of a batch are reached, as the sources do it."""
-    batch, left, held = [], sizes(), 0
+    most = BATCH_ROWS_MAX - any(row.op == "B" for row in rows)      # a before image stays with its update
+    batch, left, held = [], min(sizes(), most), 0
     for row in rows:
         batch.append(row)
         held += sum(len(v) for v in row.values if isinstance(v, bytes))
         left -= 1
-        if (left <= 0 or held >= BATCH_BYTES) and row.op != "B":    # a before image stays with its update
+        if (left <= 0 or held >= BATCH_BYTES) and row.op != "B":
             yield batch
-            batch, left, held = [], sizes(), 0
+            batch, left, held = [], min(sizes(), most), 0
     if batch:
         yield batch
 

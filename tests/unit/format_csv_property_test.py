@@ -20,7 +20,7 @@ def land(seed, folder, compression, case=None, **options):
     rng, fields, rows = case or rowcases.random_case(seed)
     path = folder / "out.csv"
     spec = {"format": "csv", "compression": compression, "profile": "sluice", "epoch": EPOCH, "incarnation": INCARNATION, "options": options}
-    landed = rowfile.land(path, spec, fields, rows, property.driver(seed), **property.sizes(rng))
+    landed = rowfile.land(path, spec, fields, list(property.with_images(rows)) if seed % 4 == 0 else rows, property.driver(seed), **property.sizes(rng))
     assert landed.bytes == path.stat().st_size
     return path, fields, rows
 

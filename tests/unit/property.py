@@ -1,4 +1,5 @@
 """What the property tests of the formats share: seeds, TAP lines, and what every file must say of a row."""
+import dataclasses
 import json
 import math
 import os
@@ -28,6 +29,14 @@ def driver(seed):
     """Every third case goes through the driver built for ASan and UBSan, where there is one."""
     sanitized = BUILD / "asan" / "unit" / "format_driver"
     return sanitized if seed % 3 == 0 and sanitized.exists() else BUILD / "unit" / "format_driver"
+
+
+def with_images(rows):
+    """Before each update the row before it, as a source gives it when asked; profile sluice leaves them out."""
+    for before, row in zip([rows[0], *rows] if rows else [], rows):
+        if row.op == "U":
+            yield dataclasses.replace(before, op="B", commit_us=row.commit_us, position=row.position)
+        yield row
 
 
 def added(fields, row):

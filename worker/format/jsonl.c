@@ -167,7 +167,7 @@ static int jsonl_write(void *state, const ColumnBatch *batch, int first, int cou
     Jsonl *jsonl = state;
 
     for (int row = first; row < first + count; row++) {
-        if (row_write(jsonl, batch, row, error) < 0)
+        if (batch->op[row] != 'B' && row_write(jsonl, batch, row, error) < 0)
             return -1;
     }
     return 0;
