@@ -45,6 +45,7 @@ typedef struct Field {
     uint8_t precision;      /* decimal: digits; time and timestamps: fractional digits 0..7 */
     uint8_t scale;
     bool nullable;
+    bool utc;               /* timestamptz: an instant of which the source keeps no offset; all are 0 */
     bool large;             /* LOB: may be unchanged in an update */
     int key_ordinal;        /* 1.. in the key, 0 = not in the key */
 } Field;

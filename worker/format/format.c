@@ -14,7 +14,7 @@ struct Format {
     Compressor *compressor;
 };
 
-static const FormatKind *const kinds[] = {&jsonl_kind, &debezium_kind, &csv_kind};
+static const FormatKind *const kinds[] = {&jsonl_kind, &debezium_kind, &csv_kind, &parquet_kind};
 
 static bool kind_has(const FormatKind *kind, const char *profile)
 {
@@ -44,7 +44,7 @@ static int kind_need(const char *name, const char *profile, const FormatKind **r
 {
     *ret = kind_find(name, profile);
     if (!*ret)
-        return error_set(error, ERROR_PERMANENT, "This version writes jsonl and csv.", "unknown format \"%.60s\"", name ? name : "");
+        return error_set(error, ERROR_PERMANENT, "This version writes jsonl, csv and parquet.", "unknown format \"%.60s\"", name ? name : "");
     return 0;
 }
 

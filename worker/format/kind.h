@@ -21,6 +21,6 @@ typedef struct FormatKind {
     void (*close)(void *state);
 } FormatKind;
 
-extern const FormatKind jsonl_kind, debezium_kind, csv_kind;
+extern const FormatKind jsonl_kind, debezium_kind, csv_kind, parquet_kind;
 
 #endif

@@ -208,6 +208,7 @@ static int added_declare(Profile *profile, const Added *added, Error *error)
     field->type = added->type;
     field->precision = added->precision;
     field->nullable = added->nullable;
+    field->utc = added->type == COLUMN_TIMESTAMPTZ;
     profile->added[profile->added_count++] = *added;
     return 0;
 }
