@@ -139,7 +139,6 @@ static void test_plain(void)
     FIXED(COLUMN_FLOAT64, double, 3.323, "3.323");
     check_value((Field){.type = COLUMN_UUID}, "", uuid, 0, "\"6F9619FF-8B86-D011-B42D-00CF4FC964FF\"");
     check_value((Field){.type = COLUMN_STRING}, "", "gr\xc3\xbc\xc3\x9f \"x\"\n", 11, "\"gr\xc3\xbc\xc3\x9f \\\"x\\\"\\n\"");
-    check_value((Field){.type = COLUMN_STRING, .source_type = "xml"}, "", "<a>b</a>", 8, "\"<a>b</a>\"");
     check_value((Field){.type = COLUMN_STRING}, "", "", 0, "\"\"");
 }
 

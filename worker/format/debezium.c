@@ -35,6 +35,7 @@ typedef struct Debezium {
     Buffer database;   /* `,"db":...,"sequence":null,"ts_us":` */
     Buffer table;      /* `,"schema":...,"table":...,"change_lsn":` */
     uint8_t change[LSN_BYTES * 2]; /* commit and change LSN of the event before, for event_serial_no */
+    uint8_t operation;             /* of that event's row in the change table */
     int64_t serial;
     int64_t now_us;    /* when the batch was taken up: the event's ts_ms */
 } Debezium;
@@ -132,17 +133,24 @@ static void lsn_write(Debezium *debezium, const uint8_t *lsn)
     *debezium->stage.at++ = '"';
 }
 
-/* Events of one change LSN are numbered; an update counts for two, as the change table has two rows of it. */
-static void serial_step(Debezium *debezium, const uint8_t *position, char op)
+/*
+ * Events of one change LSN are numbered; an update counts for two, as the change table has two rows of it (operations 3 and 4). One that
+ * moved its row is two events of one number.
+ */
+static void serial_step(Debezium *debezium, const uint8_t *position)
 {
-    uint8_t change[sizeof debezium->change];
+    uint8_t change[sizeof debezium->change], operation = position[CHANGE_BYTES - 1];
+    bool same;
 
     memcpy(change, position, LSN_BYTES);
     memcpy(change + LSN_BYTES, position + SEQVAL_AT, LSN_BYTES);
-    if (memcmp(change, debezium->change, sizeof change) != 0)
-        debezium->serial = 0;
+    same = memcmp(change, debezium->change, sizeof change) == 0;
     memcpy(debezium->change, change, sizeof change);
-    debezium->serial += op == 'U' ? 2 : 1;
+    if (!same)
+        debezium->serial = 0;
+    if (!same || debezium->operation != 3 || operation != 4)
+        debezium->serial += operation >= 3 ? 2 : 1;
+    debezium->operation = operation;
 }
 
 static void source_write(Debezium *debezium, const ColumnBatch *batch, int row)
@@ -172,7 +180,7 @@ static void source_write(Debezium *debezium, const ColumnBatch *batch, int row)
     if (read) {
         STAGE_TEXT(debezium, "null");
     } else {
-        serial_step(debezium, position, batch->op[row]);
+        serial_step(debezium, position);
         debezium->stage.at = int64_text(debezium->stage.at, debezium->serial);
     }
     *debezium->stage.at++ = '}';

@@ -132,8 +132,6 @@ DebeziumType debezium_type(const Field *field, const DebeziumOptions *options)
     default:
         break;
     }
-    if (strcmp(field->source_type, "xml") == 0)
-        return (DebeziumType){DEBEZIUM_STRING, "string", "io.debezium.data.Xml"};
     return plain[field->type];
 }
 
@@ -153,6 +151,23 @@ static int column_schema(const Field *field, const DebeziumOptions *options, Buf
     return buffer_text(ret, "}", error);
 }
 
+/* A topic holds letters, digits, dot, dash and underscore; a character that is none of them, which in Java is a UTF-16 unit, becomes _. */
+static void topic_clean(char *name)
+{
+    char *to = name;
+
+    for (const uint8_t *at = (const uint8_t *)name; *at; at++) {
+        bool plain = (*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z') || (*at >= '0' && *at <= '9') || *at == '.' || *at == '-' || *at == '_';
+
+        if ((*at & 0xc0) == 0x80)
+            continue;
+        *to++ = plain ? (char)*at : '_';
+        if (*at >= 0xf0)
+            *to++ = '_';
+    }
+    *to = '\0';
+}
+
 /* The names of Debezium's schemas begin with the topic: prefix, database, schema, table. */
 static int topic_name(const FormatSpec *spec, const DebeziumOptions *options, const char *kind, Buffer *ret, Error *error)
 {
@@ -160,6 +175,7 @@ static int topic_name(const FormatSpec *spec, const DebeziumOptions *options, co
 
     snprintf(name, sizeof name, "%.255s.%.255s.%.255s.%.255s.%s", options->topic_prefix, spec->database ? spec->database : "",
              spec->schema ? spec->schema : "", spec->table ? spec->table : "", kind);
+    topic_clean(name);
     return debezium_quote(name, ret, error);
 }
 
