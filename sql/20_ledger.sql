@@ -25,7 +25,7 @@ COMMENT ON TABLE _sluice.turn IS 'Claims queue up on this row: what was handed o
 
 CREATE TABLE _sluice.batch (
 	batch_id    bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-	work        text NOT NULL CHECK (work IN ('check', 'recover', 'epoch', 'load', 'cdc')),
+	work        text NOT NULL CHECK (work IN ('check', 'recover', 'epoch', 'load', 'cdc', 'verify', 'purge', 'sweep')),
 	source_id   bigint REFERENCES _sluice.source ON DELETE CASCADE,
 	target_id   bigint NOT NULL REFERENCES _sluice.target ON DELETE CASCADE,
 	table_id    bigint REFERENCES _sluice.tab,
@@ -68,7 +68,8 @@ CREATE TABLE _sluice.batch (
 ) WITH (fillfactor = 60);
 CREATE UNIQUE INDEX batch_one_cdc ON _sluice.batch (table_id) WHERE work IN ('cdc', 'epoch');
 CREATE UNIQUE INDEX batch_one_range ON _sluice.batch (table_id, job_id, range_no) WHERE work = 'load';
-CREATE UNIQUE INDEX batch_one_pair ON _sluice.batch (work, source_id, target_id) WHERE work = 'recover';
+CREATE UNIQUE INDEX batch_one_pair ON _sluice.batch (work, source_id, target_id) WHERE work IN ('recover', 'sweep');
+CREATE UNIQUE INDEX batch_one_walk ON _sluice.batch (job_id) WHERE work IN ('verify', 'purge');
 CREATE UNIQUE INDEX batch_one_check ON _sluice.batch (target_id) WHERE work = 'check';
 CREATE INDEX batch_table ON _sluice.batch (table_id);
 CREATE INDEX batch_commit ON _sluice.batch (source_id, target_id, commit_no) WHERE commit_no IS NOT NULL;
@@ -274,12 +275,16 @@ BEGIN
 		END LOOP;
 		PERFORM _sluice.partition_drop(parent, today - _sluice.setting('ledger_keep_days')::integer);
 	END LOOP;
+	INSERT INTO _sluice.batch (work, source_id, target_id, oldest_at)
+	SELECT 'sweep', p.source_id, p.target_id, clock_timestamp() FROM _sluice.pair p JOIN _sluice.source s USING (source_id) JOIN _sluice.target g USING (target_id)
+	WHERE p.swept_at < clock_timestamp() - interval '1 day' AND s.wanted = 'run' AND g.wanted = 'run' AND _sluice.is_here()
+	ON CONFLICT DO NOTHING;
 	DELETE FROM _sluice.worker WHERE coalesce(stopped_at, beat_at) < clock_timestamp() - interval '1 day';
 	DELETE FROM _sluice.job WHERE ended_at < clock_timestamp() - make_interval(days => _sluice.setting('ledger_keep_days')::integer)
 		AND NOT EXISTS (SELECT FROM _sluice.tab t WHERE t.job_id = job.job_id);
 END
 $$;
-COMMENT ON FUNCTION _sluice.upkeep() IS 'Partitions ahead and behind, old workers and jobs; does something at most once in maintenance_seconds';
+COMMENT ON FUNCTION _sluice.upkeep() IS 'Partitions ahead and behind, a daily sweep of each target, old workers and jobs; does something at most once in maintenance_seconds';
 
 CREATE FUNCTION _sluice.event_add(severity text, kind text, source_id bigint, target_id bigint, table_id bigint, message text, detail jsonb DEFAULT NULL) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp

@@ -80,7 +80,7 @@ BEGIN
 		-- The job whose load this one replaces ends here.
 		IF _sluice.table_reset(t, j.job_id) THEN
 			UPDATE _sluice.job x SET state = 'canceled', ended_at = clock_timestamp(), message = format('replaced by job %s', j.job_id)
-			WHERE x.table_id = j.table_id AND x.ended_at IS NULL AND x.job_id <> j.job_id;
+			WHERE x.table_id = j.table_id AND x.ended_at IS NULL AND x.job_id <> j.job_id AND x.kind IN ('load', 'resync');
 			UPDATE _sluice.job x SET state = 'running', started_at = clock_timestamp() WHERE x.job_id = j.job_id;
 		END IF;
 	END LOOP;

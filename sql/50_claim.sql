@@ -18,6 +18,8 @@ CREATE VIEW _sluice.claimable AS
 		-- What is sealed is finished even for a paused table; a commit number that was drawn even for one in trouble.
 		AND (b.commit_no IS NOT NULL OR b.table_id IS NULL OR (t.trouble IS NULL AND (t.wanted = 'run' OR b.state <> 'planned')))
 		AND (b.work IN ('check', 'recover') OR NOT p.recover)
+		-- The files of a dropped table go when the last of them has come.
+		AND (b.work <> 'purge' OR NOT EXISTS (SELECT FROM _sluice.job j JOIN _sluice.batch o ON o.table_id = j.table_id WHERE j.job_id = b.job_id AND j.mode = 'dropped'))
 		AND (b.work = 'check' OR NOT EXISTS (SELECT FROM _sluice.target_refused r WHERE r.target_id = b.target_id))
 		-- Of a new target nothing is known before its first check has ended.
 		AND (b.work = 'check' OR NOT EXISTS (SELECT FROM _sluice.target_state x JOIN _sluice.batch o ON o.target_id = x.target_id AND o.work = 'check'
@@ -54,14 +56,14 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	runners integer := _sluice.runners_alive();
-	loads integer := (SELECT count(*) FROM _sluice.batch b WHERE b.work = 'load' AND b.lease_until >= clock_timestamp());
+	loads integer := (SELECT count(*) FROM _sluice.batch b WHERE b.work IN ('load', 'verify', 'purge', 'sweep') AND b.lease_until >= clock_timestamp());
 	allowed boolean := loads < greatest(runners / 2, 1);
 	filled bigint[] := _sluice.sources_full();
 	picked bigint;
 BEGIN
 	-- A lone runner takes turns between loads and changes.
 	SELECT c.batch_id INTO picked FROM _sluice.claimable c
-	WHERE (c.work <> 'load' OR allowed OR c.commit_no IS NOT NULL) AND (c.work NOT IN ('load', 'cdc') OR NOT c.source_id = ANY (filled))
+	WHERE (c.work NOT IN ('load', 'verify', 'purge', 'sweep') OR allowed OR c.commit_no IS NOT NULL) AND (c.work NOT IN ('load', 'cdc') OR NOT c.source_id = ANY (filled))
 	ORDER BY c.rank, CASE WHEN runners = 1 AND c.work = last_work AND c.work IN ('load', 'cdc') THEN 1 ELSE 0 END, c.oldest_at, c.batch_id
 	LIMIT 1;
 	-- Claims come one after another, so only somebody who drops or resets the table can hold it: then there is other work.
@@ -69,7 +71,7 @@ BEGIN
 	RETURN CASE WHEN FOUND THEN picked END;
 END
 $$;
-COMMENT ON FUNCTION _sluice.batch_pick(text) IS 'The batch whose turn it is: recovery first, then kept commits, then the oldest unread change; loads on at most half of the runners';
+COMMENT ON FUNCTION _sluice.batch_pick(text) IS 'The batch whose turn it is: recovery first, then kept commits, then the oldest unread change; loads and walks through buckets on at most half of the runners';
 
 CREATE FUNCTION _sluice.batch_group(picked _sluice.batch, most integer) RETURNS bigint[]
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -141,9 +143,11 @@ AS $$
 				FROM _sluice.pair p WHERE p.source_id = $1.source_id AND p.target_id = $1.target_id),
 			'orphans', (SELECT coalesce(jsonb_agg(jsonb_build_object('table_id', t.table_id, 'path', format('%s/sluice_epoch=%s/', _sluice.table_path(t), t.epoch)) ORDER BY t.table_id), '[]')
 				FROM _sluice.tab t WHERE t.source_id = $1.source_id AND t.target_id = $1.target_id AND t.wanted <> 'dropped' AND t.epoch > 0))
-		ELSE '{}' END)
+		ELSE '{}' END || CASE WHEN $1.work IN ('recover', 'sweep') THEN jsonb_build_object('sweep',
+			(SELECT jsonb_build_array(format('%s%s/', _sluice.prefix(g.options), s.path_part), format('%s_sluice/%s/', _sluice.prefix(g.options), s.path_part))
+				FROM _sluice.source s, _sluice.target g WHERE s.source_id = $1.source_id AND g.target_id = $1.target_id)) ELSE '{}' END)
 $$;
-COMMENT ON FUNCTION _sluice.pair_doc(_sluice.batch) IS 'Check or recover work as a runner gets it';
+COMMENT ON FUNCTION _sluice.pair_doc(_sluice.batch) IS 'Check, recover or sweep work as a runner gets it';
 
 CREATE FUNCTION _sluice.batch_claim(arg jsonb) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -179,7 +183,7 @@ BEGIN
 		'target', (SELECT _sluice.target_doc(t) FROM _sluice.target t WHERE t.target_id = b.target_id),
 		'manifest_prefix', (SELECT format('%s_sluice/%s/', _sluice.prefix(t.options), s.path_part) FROM _sluice.source s, _sluice.target t
 			WHERE s.source_id = b.source_id AND t.target_id = b.target_id),
-		'batches', CASE WHEN b.table_id IS NULL THEN _sluice.pair_doc(b) ELSE _sluice.batch_docs(ids) END);
+		'batches', CASE WHEN b.work IN ('verify', 'purge') THEN _sluice.walk_doc(b) WHEN b.table_id IS NULL THEN _sluice.pair_doc(b) ELSE _sluice.batch_docs(ids) END);
 END
 $$;
 COMMENT ON FUNCTION _sluice.batch_claim(jsonb) IS 'Runner: takes work under a lease; NULL when there is none';
@@ -247,8 +251,8 @@ AS $$
 DECLARE
 	ids bigint[] := _sluice.batches_lock(arg, arg -> 'batches');
 BEGIN
-	-- A load that gave way to changes queues up again behind them.
-	UPDATE _sluice.batch b SET oldest_at = clock_timestamp() WHERE b.batch_id = ANY (ids) AND b.work = 'load' AND b.state <> 'planned';
+	-- A load or a walk that gave way to changes queues up again behind them.
+	UPDATE _sluice.batch b SET oldest_at = clock_timestamp() WHERE b.batch_id = ANY (ids) AND (b.work = 'load' AND b.state <> 'planned' OR b.work IN ('verify', 'purge'));
 	PERFORM _sluice.lease_end(ids);
 	RETURN '{}';
 END

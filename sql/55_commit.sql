@@ -244,6 +244,7 @@ BEGIN
 	WHERE t.trouble IS NULL AND EXISTS (SELECT FROM _sluice.batch b WHERE b.batch_id = ANY (ids) AND (b.table_id = t.table_id AND stop IS NULL
 		-- No table of a source moves on a target that cannot be recovered: each of them says why.
 		OR b.work = 'recover' AND b.source_id = t.source_id AND b.target_id = t.target_id));
+	UPDATE _sluice.job j SET message = text_shown FROM _sluice.batch b WHERE b.batch_id = ANY (ids) AND b.work IN ('verify', 'purge') AND j.job_id = b.job_id;
 	PERFORM _sluice.check_failed(b.target_id, text_shown, arg ->> 'hint') FROM _sluice.batch b WHERE b.batch_id = ANY (ids) AND b.work = 'check';
 	PERFORM _sluice.event_add('warning', b.work, b.source_id, b.target_id, NULL, text_shown, arg - 'worker_id' - 'batches' - 'message')
 	FROM _sluice.batch b WHERE b.batch_id = ANY (ids) AND b.table_id IS NULL AND b.fail_count = 1;

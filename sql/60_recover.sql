@@ -120,7 +120,7 @@ AS $$
 DECLARE
 	ids bigint[] := _sluice.batches_lock(arg, jsonb_build_array(arg));
 BEGIN
-	UPDATE _sluice.pair p SET recover = false FROM _sluice.batch b
+	UPDATE _sluice.pair p SET recover = false, swept_at = clock_timestamp() FROM _sluice.batch b
 	WHERE b.batch_id = ids[1] AND b.work = 'recover' AND p.source_id = b.source_id AND p.target_id = b.target_id;
 	UPDATE _sluice.tab t SET fail_count = 0, code = NULL, message = NULL, hint = NULL FROM _sluice.batch b
 	WHERE b.batch_id = ids[1] AND b.fail_count > 0 AND t.source_id = b.source_id AND t.target_id = b.target_id AND t.trouble IS NULL;
@@ -130,3 +130,19 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION _sluice.recover_done(jsonb) IS 'Runner: recovery of a source on a target is complete; its batches may be claimed';
+
+CREATE FUNCTION _sluice.sweep_done(arg jsonb) RETURNS jsonb
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	ids bigint[] := _sluice.batches_lock(arg, jsonb_build_array(arg));
+	b _sluice.batch;
+BEGIN
+	SELECT * INTO b FROM _sluice.batch x WHERE x.batch_id = ids[1] AND x.work = 'sweep';
+	UPDATE _sluice.pair p SET swept_at = clock_timestamp() WHERE p.source_id = b.source_id AND p.target_id = b.target_id;
+	PERFORM _sluice.event_add('info', 'sweep', b.source_id, b.target_id, NULL, format('%s unfinished uploads of more than 7 days ended', arg ->> 'ended')) WHERE (arg ->> 'ended')::bigint > 0;
+	PERFORM _sluice.batch_end(ids, 'committed', NULL);
+	RETURN '{}';
+END
+$$;
+COMMENT ON FUNCTION _sluice.sweep_done(jsonb) IS 'Runner: uploads that nobody finished in a week are ended; again in a day';

@@ -60,10 +60,12 @@ DECLARE
 BEGIN
 	IF used IS NOT NULL THEN
 		PERFORM _sluice.fail('55006', format('tables of source %s are still captured, %s for one', s.name, used), format('SELECT sluice.drop_table(%L); first.', used));
+	ELSIF EXISTS (SELECT FROM _sluice.job j WHERE j.source_id = s.source_id AND j.kind = 'purge' AND j.ended_at IS NULL) THEN
+		PERFORM _sluice.fail('55006', format('files of source %s are still being deleted', s.name), 'SELECT * FROM sluice.job WHERE kind = ''purge'' AND ended_at IS NULL; shows the job, sluice.cancel_job() ends it.');
 	END IF;
 	UPDATE _sluice.source x SET wanted = 'dropped' WHERE x.source_id = s.source_id;
 	UPDATE _sluice.source_state x SET generation = x.generation + 1, lease_worker = NULL, lease_until = NULL WHERE x.source_id = s.source_id;
-	DELETE FROM _sluice.batch b WHERE b.source_id = s.source_id AND b.work = 'recover';
+	DELETE FROM _sluice.batch b WHERE b.source_id = s.source_id AND b.work IN ('recover', 'sweep');
 	PERFORM _sluice.event_add('info', 'source', s.source_id, NULL, NULL, format('source %s dropped by %s', s.name, _sluice.caller()));
 	PERFORM _sluice.wake();
 	RETURN format('source %s dropped; its files stay', s.name);
@@ -80,9 +82,11 @@ DECLARE
 BEGIN
 	IF used IS NOT NULL THEN
 		PERFORM _sluice.fail('55006', format('tables still land on target %s, %s for one', g.name, used), format('SELECT sluice.drop_table(%L); first.', used));
+	ELSIF EXISTS (SELECT FROM _sluice.job j WHERE j.target_id = g.target_id AND j.kind = 'purge' AND j.ended_at IS NULL) THEN
+		PERFORM _sluice.fail('55006', format('files on target %s are still being deleted', g.name), 'SELECT * FROM sluice.job WHERE kind = ''purge'' AND ended_at IS NULL; shows the job, sluice.cancel_job() ends it.');
 	END IF;
 	UPDATE _sluice.target x SET wanted = 'dropped' WHERE x.target_id = g.target_id;
-	DELETE FROM _sluice.batch b WHERE b.target_id = g.target_id AND b.work IN ('check', 'recover');
+	DELETE FROM _sluice.batch b WHERE b.target_id = g.target_id AND b.work IN ('check', 'recover', 'sweep');
 	PERFORM _sluice.event_add('info', 'target', NULL, g.target_id, NULL, format('target %s dropped by %s', g.name, _sluice.caller()));
 	RETURN format('target %s dropped; its files stay', g.name);
 END
@@ -121,20 +125,23 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	t _sluice.tab := _sluice.table_find($1);
+	purge _sluice.job;
 BEGIN
-	IF NOT coalesce(keep_files, true) THEN
-		PERFORM _sluice.fail('0A000', 'sluice does not delete files yet', format('SELECT sluice.drop_table(%L); and delete below %s with the store''s own tools.', t.name, _sluice.table_path(t)));
-	END IF;
 	UPDATE _sluice.tab x SET wanted = 'dropped' WHERE x.table_id = t.table_id;
 	PERFORM _sluice.batch_abandon(array_agg(b.batch_id)) FROM _sluice.batch b
 	WHERE b.table_id = t.table_id AND b.state = 'planned' AND b.lease_worker IS NULL HAVING count(*) > 0;
 	UPDATE _sluice.job j SET state = 'canceled', ended_at = clock_timestamp(), message = 'the table was dropped' WHERE j.table_id = t.table_id AND j.ended_at IS NULL;
+	DELETE FROM _sluice.batch b USING _sluice.job o WHERE b.work IN ('verify', 'purge') AND o.job_id = b.job_id AND o.table_id = t.table_id;
 	PERFORM _sluice.event_add('info', 'table', t.source_id, t.target_id, t.table_id, format('table %s dropped by %s', t.name, _sluice.caller()));
 	PERFORM _sluice.wake();
-	RETURN format('table %s dropped; its files below %s stay', t.name, _sluice.table_path(t));
+	IF coalesce(keep_files, true) THEN
+		RETURN format('table %s dropped; its files below %s stay', t.name, _sluice.table_path(t));
+	END IF;
+	purge := _sluice.walk_open('purge', t, 'dropped');
+	RETURN format('table %s dropped; job %s deletes its files below %s: SELECT * FROM sluice.job WHERE job = %2$s;', t.name, purge.job_id, _sluice.table_path(t));
 END
 $$;
-COMMENT ON FUNCTION sluice.drop_table(text, boolean) IS 'Ends the capture of a table; its files stay';
+COMMENT ON FUNCTION sluice.drop_table(text, boolean) IS 'Ends the capture of a table; its files stay, or a job deletes them once what was under way has ended';
 
 CREATE FUNCTION sluice.pause_table("table" text) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp

@@ -9,7 +9,7 @@ BEGIN
 	IF t.trouble IS NOT NULL THEN
 		-- What ran when the table stopped does not go on.
 		UPDATE _sluice.job x SET state = 'failed', ended_at = clock_timestamp(), message = t.message
-		WHERE x.table_id = t.table_id AND x.ended_at IS NULL AND x.state = 'running';
+		WHERE x.table_id = t.table_id AND x.ended_at IS NULL AND x.state = 'running' AND x.kind IN ('load', 'resync');
 	END IF;
 	SELECT * INTO j FROM _sluice.job x WHERE x.table_id = t.table_id AND x.ended_at IS NULL AND x.kind IN ('load', 'resync') ORDER BY x.job_id DESC LIMIT 1;
 	RETURN j;
@@ -109,6 +109,10 @@ BEGIN
 	SELECT * INTO j FROM _sluice.job x WHERE x.job_id = $1 AND _sluice.may_see(x.table_id) FOR UPDATE;
 	IF NOT FOUND THEN
 		PERFORM _sluice.fail('42704', format('there is no job %s', $1), 'SELECT * FROM sluice.job; lists them.');
+	ELSIF j.kind IN ('verify', 'purge') AND j.ended_at IS NULL THEN
+		-- Whoever walks is fenced by it.
+		DELETE FROM _sluice.batch b WHERE b.job_id = $1 AND b.work = j.kind;
+		UPDATE _sluice.job x SET state = 'canceled', ended_at = clock_timestamp(), message = format('canceled by %s', _sluice.caller()) WHERE x.job_id = $1 RETURNING * INTO j;
 	ELSIF j.state = 'running' THEN
 		PERFORM _sluice.fail('55000', format('job %s is running', $1), format('SELECT sluice.pause_table(%L); stops the table between two batches.', (SELECT t.name FROM _sluice.tab t WHERE t.table_id = j.table_id)));
 	ELSIF j.state = 'asked' THEN
@@ -117,7 +121,7 @@ BEGIN
 	RETURN QUERY SELECT j.job_id, j.state, j.message;
 END
 $$;
-COMMENT ON FUNCTION sluice.cancel_job(bigint) IS 'Takes back a job that has not begun';
+COMMENT ON FUNCTION sluice.cancel_job(bigint) IS 'Takes back a job that has not begun; a verify or purge also midway';
 
 CREATE FUNCTION sluice.take_over() RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp

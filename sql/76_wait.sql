@@ -22,7 +22,9 @@ BEGIN
 	SELECT * INTO s FROM _sluice.source x WHERE x.name = $1 AND x.wanted <> 'dropped' AND _sluice.may_see(NULL);
 	IF NOT FOUND THEN
 		SELECT * INTO t FROM _sluice.target x WHERE x.name = $1 AND x.wanted <> 'dropped' AND _sluice.may_see(NULL);
-		IF NOT FOUND THEN
+		IF NOT FOUND AND $1 LIKE '%.%' THEN
+			RETURN _sluice.walk_ask(_sluice.table_find($1));
+		ELSIF NOT FOUND THEN
 			s := _sluice.source_find($1);
 		END IF;
 	END IF;
@@ -38,7 +40,7 @@ BEGIN
 	RETURN asked;
 END
 $$;
-COMMENT ON FUNCTION _sluice.refresh_ask(text) IS 'Asks the worker for new facts about a source or target';
+COMMENT ON FUNCTION _sluice.refresh_ask(text) IS 'Asks the worker for new facts about a source or target, or whether a table''s files stand';
 
 CREATE FUNCTION _sluice.job_ended(job_id bigint) RETURNS boolean
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -92,7 +94,7 @@ BEGIN
 	END IF;
 END
 $$;
-COMMENT ON PROCEDURE sluice.refresh(text, double precision) IS 'Asks for new facts about a source or target (tables, CDC state, rights) and waits for them, at most 60 s a call';
+COMMENT ON PROCEDURE sluice.refresh(text, double precision) IS 'Asks for new facts about a source or target (tables, CDC state, rights), or for a verify of a table (one asked for, or its purge, first), and waits for them, at most 60 s a call';
 
 CREATE FUNCTION _sluice.wait_target(t _sluice.tab, as_of timestamptz) RETURNS _sluice.pos
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp

@@ -4,7 +4,8 @@ CREATE FUNCTION _sluice.worker_functions() RETURNS text[]
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT ARRAY['worker_start', 'worker_beat', 'worker_stop', 'worker_config', 'child_gone', 'api_version', 'poll_begin', 'cut_store', 'range_store', 'facts_store',
-		'check_store', 'source_fail', 'batch_claim', 'epoch_store', 'batch_seal', 'batch_commit', 'batch_fail', 'batch_release', 'manifest_adopt', 'objects_check', 'recover_done']
+		'check_store', 'source_fail', 'batch_claim', 'epoch_store', 'batch_seal', 'batch_commit', 'batch_fail', 'batch_release', 'manifest_adopt', 'objects_check', 'recover_done',
+		'verify_manifests', 'verify_store', 'purge_next', 'purge_mark', 'sweep_done']
 $$;
 COMMENT ON FUNCTION _sluice.worker_functions() IS 'The contract: what the worker may call, and nothing else';
 
@@ -34,7 +35,7 @@ AS $$
 		AND (fn.proname LIKE 'check\_%' OR fn.proname IN ('version', 'wait_for', 'tail', 'cdc_script', 'iam_policy', 'external_table_sql', 'current_rows_sql'))
 	UNION ALL
 	SELECT 'sluice_operator', 'EXECUTE', fn.kind, fn.object FROM fn WHERE fn.nspname = 'sluice'
-		AND (fn.proname LIKE 'check\_%' OR fn.proname IN ('version', 'wait_for', 'tail', 'cdc_script', 'iam_policy', 'external_table_sql', 'current_rows_sql', 'pause_table', 'resume_table', 'resync_table', 'resync_source', 'cancel_job', 'refresh', 'acknowledge'))
+		AND (fn.proname LIKE 'check\_%' OR fn.proname IN ('version', 'wait_for', 'tail', 'cdc_script', 'iam_policy', 'external_table_sql', 'current_rows_sql', 'pause_table', 'resume_table', 'resync_table', 'resync_source', 'cancel_job', 'refresh', 'acknowledge', 'verify_files', 'purge_files'))
 	UNION ALL
 	SELECT 'sluice_federation', 'EXECUTE', fn.kind, fn.object FROM fn WHERE fn.nspname = 'sluice' AND fn.proname = 'acknowledge'
 	UNION ALL

@@ -60,3 +60,176 @@ def test_each_epoch_and_schema_version_is_announced_once(stack):
     assert sorted(landed.schemas.values()) == [(table, 1, 1), (table, 1, 2), (table, 2, 2)]
     assert [d["version"] for _, d in sorted(schema_documents(stack, table).items())] == [1, 2, 2]
     stack.stop()
+
+
+# ---- verify -----------------------------------------------------------------------
+def refreshed(stack, table):
+    """verify_files once a verify that began after the call has ended: ({finding: objects}, {key: finding})."""
+    began = stack.one("SELECT clock_timestamp()")
+
+    def verified():
+        stack.sql("CALL sluice.refresh(%s)", stack.table_name(table))
+        return stack.one("SELECT max(started_at) > %s FROM sluice.job WHERE kind = 'verify' AND state = 'done'", began)
+    stack.wait(verified, "the verify is done")
+    rows = stack.sql("SELECT key, finding, objects, rows, detail FROM sluice.verify_files(%s)", stack.table_name(table))
+    assert rows[0][1] == "age" and "verified 00:00:0" in rows[0][4], rows[0]
+    return ({finding: objects for key, finding, objects, _, _ in rows[1:] if key is None}, {key: finding for key, finding, *_ in rows[1:] if key is not None})
+
+
+def streaming_item(stack, **options):
+    table = item_table(stack)
+    stack.register()
+    stack.add_table(table, **options)
+    stack.start()
+    stack.wait_state(table)
+    stack.tsql("UPDATE dbo.item SET v = N'changed' WHERE id < 5")
+    stack.wait_uploaded(table)
+    return table
+
+
+def remove(stack, key):
+    if stack.bucket:
+        stack.bucket.client.delete_object(Bucket=stack.bucket.name, Key=f"{stack.prefix}/{key}")
+    else:
+        (stack.target_folder / stack.prefix / key).unlink()
+
+
+def put(stack, key, data):
+    if stack.bucket:
+        stack.bucket.client.put_object(Bucket=stack.bucket.name, Key=f"{stack.prefix}/{key}", Body=data)
+    else:
+        path = stack.target_folder / stack.prefix / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        path.write_bytes(data)
+
+
+def test_verify_names_what_is_missing_foreign_and_changed(any_stack):
+    stack = any_stack
+    table = streaming_item(stack)
+    name = stack.table_name(table)
+    first = stack.sql("SELECT finding, detail FROM sluice.verify_files(%s)", name)
+    assert len(first) == 1 and first[0][0] == "age" and first[0][1].startswith("never verified; job "), first
+    totals, found = refreshed(stack, table)
+    objects = stack.sql("SELECT key, kind FROM sluice.file WHERE table_name = %s", name)
+    assert totals == {"agreed": len(objects), "missing": 0, "expired": 0, "foreign": 0, "changed": 0} and not found and len(objects) >= 3
+    load, change = ([key.removeprefix("lake/") for key, kind in objects if kind == wanted][0] for wanted in ("load", "cdc"))
+    strange = load.rsplit("/", 1)[0] + "/stranger.jsonl.zst"
+    data = stack.store().read(change)
+    remove(stack, load)
+    put(stack, strange, b"not ours")
+    put(stack, change, data[:-1] + bytes([data[-1] ^ 1]))
+    totals, found = refreshed(stack, table)
+    assert found == {"lake/" + load: "missing", "lake/" + strange: "foreign", "lake/" + change: "changed"}, found
+    assert totals == {"agreed": len(objects) - 2, "missing": 1, "expired": 0, "foreign": 1, "changed": 1}
+    stack.tsql("UPDATE dbo.item SET v = N'more' WHERE id = 9")
+    stack.wait_uploaded(table)
+    last = stack.one("SELECT max(last_seq) FROM sluice.file WHERE table_name = %s", name)
+    assert stack.sql("SELECT state FROM sluice.acknowledge('silver', %s, %s)", name, last) == [("moved",)]
+    totals, found = refreshed(stack, table)
+    assert found["lake/" + load] == "expired" and (totals["missing"], totals["expired"]) == (0, 1), found
+    stack.stop()
+
+
+def test_days_that_left_the_ledger_are_judged_by_the_manifests(any_stack):
+    stack = any_stack
+    table = streaming_item(stack)
+    # What happened today was long ago for the ledger: its day goes, the objects stay.
+    stack.stop()
+    stack.sql("DELETE FROM _sluice.file")
+    stack.sql("UPDATE _sluice.epoch SET begun_at = begun_at - interval '100 days'")
+    stack.sql("SELECT sluice.alter_setting('ledger_keep_days', '1')")
+    stack.sql("CREATE FUNCTION public.shift() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF new.old_before IS NOT NULL THEN new.old_before := '2100-01-01'; END IF; RETURN new; END $$;"
+              "CREATE TRIGGER shift BEFORE UPDATE ON _sluice.walk FOR EACH ROW EXECUTE FUNCTION public.shift()")
+    gone = sorted(key for key in stack.store().keys() if "sluice_kind=cdc" in key and "control" not in key)[0]
+    remove(stack, gone)
+    stack.start()
+    totals, found = refreshed(stack, table)
+    assert found == {"lake/" + gone: "missing"} and totals["agreed"] == 1, (totals, found)
+    assert stack.one("SELECT count(*) FROM _sluice.verify_known") == 0, "the ledger is kept small"
+    stack.stop()
+
+
+# ---- purge ------------------------------------------------------------------------
+def resynced(stack, table, times=1):
+    for _ in range(times):
+        epoch = stack.status(table)["epoch"]
+        stack.sql("SELECT * FROM sluice.resync_table(%s)", stack.table_name(table))
+        stack.wait(lambda: (r := stack.status(table))["epoch"] == epoch + 1 and r["state"] == "streaming", "the new epoch streams")
+
+
+def purged(stack, table):
+    [(job, state)] = stack.sql("SELECT job, state FROM sluice.purge_files(%s, false)", stack.table_name(table))
+    stack.wait(lambda: stack.one("SELECT state = 'done' FROM sluice.job WHERE job = %s", job), "the purge is done")
+    return job
+
+
+def epochs_there(stack, table):
+    return {int(key.split("sluice_epoch=")[1].split("/")[0]) for key in stack.store().keys() if key.startswith(f"{stack.name}/{table}/")}
+
+
+def test_purge_deletes_gone_epochs_and_nothing_else(any_stack):
+    stack = any_stack
+    table = streaming_item(stack)
+    other = item_table(stack, "other")
+    stack.sql("CALL sluice.refresh(%s)", stack.name)
+    stack.add_table(other)
+    stack.wait_state(other)
+    name = stack.table_name(table)
+    assert stack.sql("SELECT * FROM sluice.purge_files(%s)", name) == []
+    resynced(stack, table, 2)
+    put(stack, f"{stack.name}/{table}/sluice_epoch=1/sluice_kind=cdc/sluice_day=2020-01-01/sluice_hour=00/stranger.jsonl", b"orphan")
+    put(stack, f"{stack.name}/{table}/sluice_epoch=17/sluice_kind=cdc/sluice_day=2020-01-01/sluice_hour=00/theirs.jsonl", b"another registry's")
+    dry = stack.sql("SELECT epoch, objects, state FROM sluice.purge_files(%s)", name)
+    assert [row[0] for row in dry] == [1, 2] and all(objects >= 2 for _, objects, _ in dry), dry
+    live = {key for key in stack.store().keys() if f"{table}/sluice_epoch=" not in key or "sluice_epoch=3/" in key or "sluice_epoch=17/" in key}
+    purged(stack, table)
+    assert set(stack.store().keys()) == live
+    assert stack.one("SELECT message FROM sluice.job WHERE kind = 'purge'").startswith(f"{sum(row[1] for row in dry) + 1} objects, ")
+    assert stack.sql("SELECT DISTINCT epoch, state FROM sluice.file WHERE table_name = %s ORDER BY 1", name) == [(1, "purged"), (2, "purged"), (3, "landed")]
+    assert stack.sql("SELECT * FROM sluice.purge_files(%s)", name) == []
+    remove(stack, f"{stack.name}/{table}/sluice_epoch=17/sluice_kind=cdc/sluice_day=2020-01-01/sluice_hour=00/theirs.jsonl")
+    totals, found = refreshed(stack, table)
+    assert not found and totals["missing"] == 0, found
+    assert len(stack.landed().fold(table, ["id"])) == 10 and len(stack.landed().fold(other, ["id"])) == 10
+    stack.stop()
+
+
+@pytest.mark.parametrize("point", ["purge_marked", "purge_removed"])
+def test_purge_goes_on_after_a_kill_in_its_midst(any_stack, tmp_path, point):
+    stack = any_stack
+    table = streaming_item(stack)
+    resynced(stack, table)
+    stack.stop()
+    tmp_path.chmod(0o777)
+    once = tmp_path / "once"
+    stack.start(SLUICE_CRASH_AT=point, SLUICE_CRASH_ONCE=str(once))
+    purged(stack, table)
+    assert once.exists() and epochs_there(stack, table) == {2}
+    totals, found = refreshed(stack, table)
+    assert not found, found
+    assert stack.one("SELECT count(*) FROM sluice.file WHERE epoch = 1 AND state <> 'purged'") == 0
+    stack.stop()
+
+
+def test_purge_waits_for_the_new_epoch_to_be_whole(stack):
+    table = streaming_item(stack)
+    stack.stop()
+    stack.sql("UPDATE _sluice.tab SET phase = 'registered'")
+    state, message, hint = stack.error("SELECT * FROM sluice.purge_files(%s, false)", stack.table_name(table))
+    assert state == "55000" and "not whole" in message and "table_status" in hint
+
+
+def test_drop_table_can_take_its_files_along(any_stack):
+    stack = any_stack
+    table = streaming_item(stack)
+    resynced(stack, table)
+    message = stack.one("SELECT sluice.drop_table(%s, keep_files => false)", stack.table_name(table))
+    job = int(message.split("job ")[1].split(" ")[0])
+    stack.wait(lambda: stack.one("SELECT state = 'done' FROM sluice.job WHERE job = %s", job), "the files are deleted")
+    assert epochs_there(stack, table) == set()
+    assert schema_documents(stack, table), "what proves and explains stays"
+    stack.add_table(table)
+    stack.wait_state(table)
+    assert stack.status(table)["epoch"] == 3 and len(stack.landed().fold(table, ["id"])) == 10
+    stack.stop()

@@ -214,6 +214,13 @@ int manifest_commit(const Work *work, Landing *const *landings, int count, const
     return status;
 }
 
+int manifest_read(const Work *work, int64_t commit, cJSON **ret, Error *error)
+{
+    char key[KEY_MAX];
+
+    return manifest_key(work, commit, key, error) < 0 ? -1 : manifest_get(work, key, ret, error);
+}
+
 int manifest_resume(const Work *work, int64_t commit, bool *done, Error *error)
 {
     char key[KEY_MAX];

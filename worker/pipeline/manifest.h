@@ -16,4 +16,7 @@ int manifest_commit(const Work *work, Landing *const *landings, int count, const
 /* For batches that had drawn a commit number before a crash: if their manifest stands, commits what it says. *done tells. */
 int manifest_resume(const Work *work, int64_t commit, bool *done, Error *error);
 
+/* What stands under a commit number, parsed; the caller frees it. ERROR_GONE where nothing does. */
+int manifest_read(const Work *work, int64_t commit, cJSON **ret, Error *error);
+
 #endif

@@ -18,14 +18,6 @@
 #define KEY_MAX 1100
 #define SUFFIX_LENGTH 17 /* "000000000001.json" */
 
-static cJSON *recover_message(const Work *work, const cJSON *batch)
-{
-    cJSON *message = work_ticket(batch);
-
-    cJSON_AddNumberToObject(message, "worker_id", (double)work->worker_id);
-    return message;
-}
-
 static int recover_tell(const Work *work, const char *function, cJSON *message, Error *error)
 {
     cJSON *answer = NULL;
@@ -58,7 +50,7 @@ static int manifest_take(const Work *work, const cJSON *batch, const char *key, 
     buffer_free(&text);
     if (!manifest)
         return error_set(error, ERROR_PERMANENT, "move the object away: it is not sluice's", "manifest %s is no JSON", key);
-    message = recover_message(work, batch);
+    message = work_batch_message(work, batch);
     cJSON_AddNumberToObject(message, "commit", (double)json_integer(manifest, "commit", 0));
     cJSON_AddItemToObject(message, "manifest", manifest);
     log_line(LOG_NOTICE, "adopting manifest %s, newer than the ledger", key);
@@ -121,13 +113,25 @@ static int recover_orphans(const Work *work, const cJSON *batch, const cJSON *ta
             return status;
         }
         snprintf(after, sizeof after, "%s", cJSON_GetArrayItem(keys, found - 1)->valuestring);
-        message = recover_message(work, batch);
+        message = work_batch_message(work, batch);
         cJSON_AddNumberToObject(message, "table_id", (double)json_integer(table, "table_id", 0));
         cJSON_AddItemToObject(message, "keys", keys);
         if (recover_tell(work, "objects_check", message, error) < 0)
             return -1;
     }
     return 0;
+}
+
+/* What a store will not list or end costs money, not rows: it is tried again in a day. */
+static void recover_sweep(const Work *work, const cJSON *batch)
+{
+    Error ignored;
+    int ended = 0;
+
+    if (sweep_uploads(work, batch, &ended, &ignored) < 0)
+        log_error(LOG_WARNING, &ignored);
+    if (ended)
+        log_line(LOG_NOTICE, "ended %d unfinished uploads of more than %d days", ended, SWEEP_DAYS);
 }
 
 static int recover_one(const Work *work, const cJSON *batch, Error *error)
@@ -141,8 +145,9 @@ static int recover_one(const Work *work, const cJSON *batch, Error *error)
         if (recover_orphans(work, batch, table, error) < 0)
             return -1;
     }
+    recover_sweep(work, batch);
     CRASH_POINT("recover_before");
-    if (recover_tell(work, "recover_done", recover_message(work, batch), error) < 0)
+    if (recover_tell(work, "recover_done", work_batch_message(work, batch), error) < 0)
         return -1;
     CRASH_POINT("recover_after");
     return 0;

@@ -33,6 +33,12 @@ static int runner_connect(Runner *runner, const cJSON *claim, bool wants_source,
     return 0;
 }
 
+/* Work that reads no source. */
+static const struct {
+    const char *work;
+    int (*run)(const Work *work, Error *error);
+} others[] = {{"epoch", epoch_run}, {"recover", recover_run}, {"verify", verify_run}, {"purge", purge_run}, {"sweep", sweep_run}};
+
 /* Does what was claimed; every outcome has been told to the control plane when it returns. */
 static int runner_do(Runner *runner, const cJSON *claim, Error *error)
 {
@@ -52,7 +58,11 @@ static int runner_do(Runner *runner, const cJSON *claim, Error *error)
     work.sink = runner->sink.sink;
     if (reads)
         return group_run(&work, error);
-    return strcmp(kind, "epoch") == 0 ? epoch_run(&work, error) : recover_run(&work, error);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        if (strcmp(kind, others[i].work) == 0)
+            return others[i].run(&work, error);
+    }
+    return error_set(error, ERROR_INTERNAL, NULL, "unknown work \"%s\"", kind);
 }
 
 static int runner_turn(Runner *runner, Error *error)

@@ -25,6 +25,14 @@ cJSON *work_ticket(const cJSON *batch)
     return ticket;
 }
 
+cJSON *work_batch_message(const Work *work, const cJSON *batch)
+{
+    cJSON *message = work_ticket(batch);
+
+    cJSON_AddNumberToObject(message, "worker_id", (double)work->worker_id);
+    return message;
+}
+
 cJSON *work_tickets(const cJSON *first, int count)
 {
     cJSON *tickets = cJSON_CreateArray();

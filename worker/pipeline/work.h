@@ -25,6 +25,8 @@ typedef struct Work {
 cJSON *work_message(const Work *work);
 /* {"batch_id","generation"} of a batch; an array of them for a batch and `count` - 1 of its next siblings. */
 cJSON *work_ticket(const cJSON *batch);
+/* A message about one batch: its ticket and this worker; the caller adds members and frees it. */
+cJSON *work_batch_message(const Work *work, const cJSON *batch);
 cJSON *work_tickets(const cJSON *first, int count);
 #define WORK_ALL INT_MAX
 /* Error code of an object below our prefix that nobody in this registry sealed. */
@@ -40,11 +42,17 @@ int work_target(int status, Error *error);
 /* Draws the 32 hex digits of an attempt. */
 int work_attempt(char ret[33], Error *error);
 
-/* The five kinds of work. 0 when the control plane has been told the outcome, whatever it was; -1 when the process
+/* The kinds of work. 0 when the control plane has been told the outcome, whatever it was; -1 when the process
  * should give up (connection to PostgreSQL lost, asked to stop). */
 int check_run(const Work *work, Error *error);
 int recover_run(const Work *work, Error *error);
 int epoch_run(const Work *work, Error *error);
 int group_run(const Work *work, Error *error); /* load and cdc */
+int verify_run(const Work *work, Error *error);
+int purge_run(const Work *work, Error *error);
+int sweep_run(const Work *work, Error *error);
+#define SWEEP_DAYS 7
+/* Ends uploads that nobody has finished for a week below the prefixes of `batch` (its member sweep) and counts them. */
+int sweep_uploads(const Work *work, const cJSON *batch, int *ended, Error *error);
 
 #endif

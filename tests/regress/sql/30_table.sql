@@ -46,7 +46,6 @@ SELECT options FROM sluice.table_status WHERE table_name = 'erp.dbo.a';
 SELECT sluice.pause_table('erp.dbo.a'), sluice.pause_table('erp.dbo.a');
 SELECT wanted, state FROM sluice.status WHERE table_name = 'erp.dbo.a';
 SELECT sluice.resume_table('erp.dbo.a'), sluice.resume_table('erp.dbo.a');
-SELECT t.err($$SELECT sluice.drop_table('erp.dbo.a', keep_files => false)$$);
 SELECT sluice.drop_table('erp.dbo.a');
 SELECT t.err($$SELECT sluice.drop_table('erp.dbo.a')$$), t.err($$SELECT sluice.resume_table('erp.dbo.a')$$);
 SELECT source, schema_name, table_name, captured_as, cdc, capture_instances, rows, key FROM sluice.source_table ORDER BY 3;
