@@ -212,6 +212,8 @@ DECLARE
 	t _sluice.tab;
 BEGIN
 	SELECT * INTO t FROM _sluice.tab x WHERE x.table_id = $1;
+	-- Locks the row: a discovery that is being stored now either sees the table or is seen by what follows.
+	UPDATE _sluice.source_state x SET next_poll_at = NULL WHERE x.source_id = t.source_id;
 	IF EXISTS (SELECT FROM _sluice.source_state x WHERE x.source_id = t.source_id AND x.discovered_at IS NOT NULL) THEN
 		PERFORM _sluice.table_resolve(t);
 	END IF;
@@ -223,7 +225,6 @@ BEGIN
 				WHERE s.source_id = t.source_id AND s.schema_name = t.schema_name AND s.table_name = t.table_name) END);
 	END IF;
 	PERFORM _sluice.recover_plan() WHERE EXISTS (SELECT FROM _sluice.worker w WHERE w.stopped_at IS NULL);
-	UPDATE _sluice.source_state x SET next_poll_at = NULL WHERE x.source_id = t.source_id;
 	PERFORM _sluice.event_add('info', 'table', t.source_id, t.target_id, t.table_id, format('table %s added by %s', t.name, t.added_by));
 	PERFORM _sluice.wake();
 END

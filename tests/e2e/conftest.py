@@ -11,7 +11,8 @@ import tempfile
 
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "harness"))
+for room in ("harness", "peers/s3"):
+    sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / room))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 from cluster import Cluster  # noqa: E402
@@ -88,6 +89,22 @@ def s3(session_folder):
         yield server
 
 
+@pytest.fixture(scope="session")
+def session_proxy(s3, session_folder):
+    from faultproxy import FaultProxy
+    with FaultProxy(s3, dir=session_folder / "proxy", tls=True) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def fault_proxy(session_proxy):
+    """The S3 server by https and through a proxy that fails on command; faultless at begin and end."""
+    session_proxy.clear()
+    session_proxy.forget()
+    yield session_proxy
+    session_proxy.clear()
+
+
 @pytest.fixture
 def make_stack(cluster, simulator, workdir):
     """make_stack(**more of Stack) -> Stack; no worker and no source of it is left at the end of the test."""
@@ -113,13 +130,14 @@ def stack(make_stack):
 
 @pytest.fixture
 def make_bucket(s3):
-    """make_bucket() -> Bucket of its own."""
+    """make_bucket(door=None) -> Bucket of its own; door: a FaultProxy through which it is reached by the worker."""
     from stack import Bucket
 
-    def build():
+    def build(door=None):
         client = s3.client()
         name = f"bucket-{next(names)}"
         client.create_bucket(Bucket=name)
-        return Bucket(client, s3.endpoint, name, s3.access_key, s3.secret_key, s3.region)
+        door = door or s3
+        return Bucket(client, door.endpoint, name, s3.access_key, s3.secret_key, s3.region, door.ca_file)
 
     return build

@@ -36,17 +36,19 @@ PASSWORD_ENV = "SLUICE_TEST_PASSWORD"
 class Bucket:
     """A bucket of a local S3 server: endpoint, names and keys."""
 
-    def __init__(self, client, endpoint, name, access_key, secret_key, region="us-east-1"):
+    def __init__(self, client, endpoint, name, access_key, secret_key, region="us-east-1", ca_file=None):
         self.client = client
         self.endpoint = endpoint
         self.name = name
         self.access_key = access_key
         self.secret_key = secret_key
         self.region = region
+        self.ca_file = ca_file
 
     def options(self):
         return {"bucket": self.name, "endpoint": self.endpoint, "region": self.region, "path_style": True,
-                "access_key_env": "SLUICE_TEST_ACCESS_KEY", "secret_key_env": "SLUICE_TEST_SECRET_KEY"}
+                "access_key_env": "SLUICE_TEST_ACCESS_KEY", "secret_key_env": "SLUICE_TEST_SECRET_KEY",
+                **({"ca_file": str(self.ca_file)} if self.ca_file else {})}
 
     def environment(self):
         return {"SLUICE_TEST_ACCESS_KEY": self.access_key, "SLUICE_TEST_SECRET_KEY": self.secret_key}

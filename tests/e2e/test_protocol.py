@@ -1,4 +1,5 @@
 """The corners of the protocol where rows could be lost or land twice, and trouble of one party that must not stop the others."""
+import concurrent.futures
 import contextlib
 import json
 import os
@@ -124,6 +125,20 @@ def test_table_that_was_idle_moves_to_the_second_instance_at_its_start(stack):
     stack.tsql("INSERT INTO dbo.t (id, v, extra) VALUES (4, 4, 40)")
     assert_equal(stack, "dbo.t")
     stack.stop()
+
+
+# ---- registration -----------------------------------------------------------------
+def test_table_added_while_a_discovery_is_stored_is_looked_up(stack):
+    """Neither saw the other: the table would wait for the next discovery, a quarter of an hour."""
+    stack.register()
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        with held(stack, "SELECT FROM _sluice.source_state FOR UPDATE") as storing:
+            adding = pool.submit(stack.add_table, "dbo.absent")
+            stack.wait(lambda: stack.one("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"),
+                       "add_table waits for the discovery")
+            storing.execute("UPDATE _sluice.source_state SET discovered_at = clock_timestamp()")
+        adding.result(30)
+    assert stack.one("SELECT notice FROM _sluice.tab") != "the source has not been looked at yet"
 
 
 # ---- commits ----------------------------------------------------------------------

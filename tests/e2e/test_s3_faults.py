@@ -1,0 +1,158 @@
+"""What an S3 store may do wrong costs nothing: no row lost, none twice, no upload left open, no object that the ledger does not know.
+
+The store is versitygw behind tests/peers/s3/faultproxy.py (https). A fault comes during the load and again while changes stream, of a
+table whose files are one PutObject each and of one whose files are uploads of several parts.
+"""
+import json
+import os
+
+import pytest
+
+from faultproxy import Fault
+from values import MIXED_KEY, differences, source_rows
+from workload import WideWorkload, Workload
+
+ALL = bool(os.environ.get("SLUICE_TEST_ALL"))
+DATA = r"sluice_kind="       # keys of data files
+FAULTS = {
+    "slow_down": [Fault("status", code="SlowDown", count=8)],
+    "slow_down_often": [Fault("status", code="SlowDown", count=40, probability=0.4)],
+    "internal_error": [Fault("status", action="UploadPart|PutObject|CompleteMultipartUpload|CreateMultipartUpload", code="InternalError", count=4)],
+    "refused_before_the_body": [Fault("status", action="UploadPart|PutObject", code="ServiceUnavailable", close_first=True, count=3)],
+    "reset_in_a_part": [Fault("reset", action="UploadPart", count=3)],
+    "reset_in_a_put": [Fault("reset", action="PutObject", count=3)],
+    "lost_reply_to_put": [Fault("lost", action="PutObject", key=DATA), Fault("lost", action="PutObject", key="_sluice/")],
+    "lost_replies_to_every_try": [Fault("lost", action="PutObject|CompleteMultipartUpload", key=DATA, count=6)],
+    "lost_reply_to_begin": [Fault("lost", action="CreateMultipartUpload")],
+    "lost_reply_to_part": [Fault("lost", action="UploadPart", count=2)],
+    "lost_reply_to_complete": [Fault("lost", action="CompleteMultipartUpload", count=2)],
+    "broken_reply_to_complete": [Fault("truncated", action="CompleteMultipartUpload", count=2)],
+    "error_in_200_not_done": [Fault("error_body", action="CompleteMultipartUpload", count=2)],
+    "error_in_200_done": [Fault("error_body", action="CompleteMultipartUpload", count=2, done=True)],
+    "conflict": [Fault("status", action="CompleteMultipartUpload|PutObject", code="ConditionalRequestConflict", count=3)],
+    "conflict_though_done": [Fault("error_body", action="PutObject", code="ConditionalRequestConflict", done=True, count=2)],
+    "expired_token": [Fault("status", code="ExpiredToken", count=5)],
+    "slow_answers": [Fault("slow", seconds=1.5, count=8)],
+    "wrong_clock": [],
+}
+SHORT = ["slow_down", "reset_in_a_part", "lost_replies_to_every_try", "lost_reply_to_begin", "lost_reply_to_complete", "error_in_200_not_done",
+         "error_in_200_done", "conflict", "expired_token", "wrong_clock"]
+
+
+@pytest.fixture
+def bucket(make_bucket, fault_proxy):
+    return make_bucket(fault_proxy)
+
+
+class Tables:
+    """A table of small files and one of uploads, both on a store that fails."""
+
+    def __init__(self, stack, proxy, wide=9, small=300, **target_options):
+        self.stack, self.proxy = stack, proxy
+        stack.set("lease_seconds", 2)
+        stack.set("worker_dead_seconds", 2)
+        self.works = [Workload(stack).fill(small), WideWorkload(stack).fill(wide)]
+        stack.add_source()
+        stack.add_target(**target_options)
+
+    def checked(self):
+        """The doctor has been: what fails from now on is the work."""
+        self.stack.start()
+        self.stack.wait(lambda: self.stack.one("SELECT checked_at FROM _sluice.target_state"), "the target is checked")
+        return self
+
+    def add(self):
+        for work in self.works:
+            self.stack.add_table(work.table, compression="none", target_file_bytes=20000000 if work.table == "dbo.wide" else 60000)
+
+    def change(self):
+        for work in self.works:
+            work.transaction()
+
+    def streaming(self):
+        for work in self.works:
+            self.stack.wait_state(work.table, timeout_s=120)
+
+    def assert_exact(self, killed=False):
+        self.stack.wait_uploaded(*[work.table for work in self.works], timeout_s=120)
+        landed = self.stack.check({work.table: MIXED_KEY for work in self.works}, killed=killed)
+        for work in self.works:
+            found = differences(work.columns, MIXED_KEY, landed.fold(work.table, MIXED_KEY),
+                                source_rows(self.stack.simulator, self.stack.name, work.table, work.columns))
+            assert not found, "\n".join(text[:300] for text in found)
+        return landed
+
+
+def fresh(name):
+    return [Fault(**{**fault.__dict__, "struck": 0}) for fault in FAULTS[name]]
+
+
+def strike(proxy, name, again):
+    """The fault, for the second time perhaps; the store's clock cannot be known before: it is another one each time."""
+    faults = fresh(name)
+    if name == "wrong_clock":
+        proxy.clock_offset_s = -7200 if again else 3600
+    else:
+        proxy.inject(*faults)
+    return faults
+
+
+def assert_struck(proxy, name, faults):
+    if name == "wrong_clock":
+        assert any(request.fault == "clock" for request in proxy.record()), "the store's clock was another one"
+    assert all(fault.struck for fault in faults), faults
+
+
+@pytest.mark.parametrize("name", FAULTS if ALL else SHORT)
+def test_fault_of_the_store_loses_and_doubles_nothing(make_stack, bucket, fault_proxy, name):
+    stack = make_stack(target=bucket)
+    tables = Tables(stack, fault_proxy, **({"tries": 2} if name == "lost_replies_to_every_try" else {})).checked()
+    faults = strike(fault_proxy, name, False)
+    tables.add()
+    tables.streaming()
+    assert_struck(fault_proxy, name, faults)
+    fault_proxy.clear()
+    fault_proxy.forget()
+    faults = strike(fault_proxy, name, True)
+    tables.change()
+    tables.assert_exact()
+    assert_struck(fault_proxy, name, faults)
+    tables.change()
+    tables.assert_exact()
+    assert not fault_proxy.open_uploads()
+    stack.stop()
+
+
+def test_store_that_ignores_conditions_is_refused_unless_unfenced(make_stack, bucket, fault_proxy):
+    stack = make_stack(target=bucket)
+    fault_proxy.inject(Fault("unfenced", count=None))
+    tables = Tables(stack, fault_proxy).checked()
+    tables.add()
+    told = {check: (ok, severity, found) for check, _, ok, severity, found, *_ in stack.sql("SELECT * FROM sluice.check_target('lake')")}
+    assert not told["conditional put"][0] and "If-None-Match" in told["conditional put"][2], told
+    assert not told["conditional complete"][0] and told["refused"][:2] == (False, "error"), told
+    stack.wait(lambda: "overwrite" in (stack.status("dbo.mixed")["message"] or ""), "the table says why it does not begin")
+    assert not [key for key in stack.store().keys() if DATA in key], "nothing was written"
+    stack.sql("SELECT sluice.alter_target('lake', %s::jsonb)", json.dumps({"unfenced": True}))
+    tables.streaming()
+    tables.change()
+    tables.assert_exact()
+    told = {check: (ok, severity) for check, _, ok, severity, *_ in stack.sql("SELECT * FROM sluice.check_target('lake')")}
+    assert told["unfenced"] == (False, "warning") and "refused" not in told, told
+    stack.stop()
+
+
+def test_only_the_actions_that_the_policy_allows_are_used(make_stack, bucket, fault_proxy):
+    stack = make_stack(target=bucket)
+    tables = Tables(stack, fault_proxy)
+    fault_proxy.forget()
+    tables.checked().add()
+    tables.streaming()
+    tables.change()
+    tables.assert_exact()
+    work = {request.action for request in fault_proxy.record() if "_sluice/check/" not in request.key}
+    assert {"PutObject", "CreateMultipartUpload", "UploadPart", "CompleteMultipartUpload"} <= work
+    assert work <= {"PutObject", "HeadObject", "GetObject", "ListObjectsV2", "ListMultipartUploads", "CreateMultipartUpload", "UploadPart",
+                    "CompleteMultipartUpload", "AbortMultipartUpload"}, "nothing of the work deletes an object"
+    assert all(r.conditional for r in fault_proxy.record("PutObject|CompleteMultipartUpload") if "_sluice/check/" not in r.key)
+    stack.stop()
