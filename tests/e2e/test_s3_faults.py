@@ -3,6 +3,7 @@
 The store is versitygw behind tests/peers/s3/faultproxy.py (https). A fault comes during the load and again while changes stream, of a
 table whose files are one PutObject each and of one whose files are uploads of several parts.
 """
+import dataclasses
 import json
 import os
 
@@ -35,8 +36,8 @@ FAULTS = {
     "slow_answers": [Fault("slow", seconds=1.5, count=8)],
     "wrong_clock": [],
 }
-SHORT = ["slow_down", "reset_in_a_part", "lost_replies_to_every_try", "lost_reply_to_begin", "lost_reply_to_complete", "error_in_200_not_done",
-         "error_in_200_done", "conflict", "expired_token", "wrong_clock"]
+FAULTS["all_at_once"] = [dataclasses.replace(fault, count=1, probability=1.0) for faults in FAULTS.values() for fault in faults]
+SHORT = ["reset_in_a_part", "lost_replies_to_every_try", "lost_reply_to_begin", "lost_reply_to_complete", "error_in_200_done", "wrong_clock", "all_at_once"]
 
 
 @pytest.fixture
@@ -83,13 +84,9 @@ class Tables:
         return landed
 
 
-def fresh(name):
-    return [Fault(**{**fault.__dict__, "struck": 0}) for fault in FAULTS[name]]
-
-
 def strike(proxy, name, again):
     """The fault, for the second time perhaps; the store's clock cannot be known before: it is another one each time."""
-    faults = fresh(name)
+    faults = [dataclasses.replace(fault, struck=0) for fault in FAULTS[name]]
     if name == "wrong_clock":
         proxy.clock_offset_s = -7200 if again else 3600
     else:

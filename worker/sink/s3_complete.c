@@ -133,7 +133,7 @@ static int settle_absent(S3Object *object, Error *error)
             return error_set(error, ERROR_TRANSIENT, NULL, "the upload of %.300s ended in a conflict and must be made again", object->key);
         error_set(error, ERROR_FENCED, NULL, "another worker has ended our upload of %.300s", object->key);
         /* An earlier try of ours, its answer lost, may be at work still: the object can be about to appear. */
-        return (call->tries > 1 || object->doubts) && ++object->doubts < DOUBTS_MAX ? 1 : -1;
+        return (call->sends > 1 || object->doubts) && ++object->doubts < DOUBTS_MAX ? 1 : -1;
     }
     if (call->status == 409 || call->status == 412) {
         object->conflicts++;

@@ -184,6 +184,16 @@ static int address_make(S3Call *call, Buffer *path, Buffer *query, Error *error)
     return buffer_terminate(&call->url, error);
 }
 
+static int send_count(void *context, char *server_ip, char *local_ip, int server_port, int local_port)
+{
+    (void)server_ip;
+    (void)local_ip;
+    (void)server_port;
+    (void)local_port;
+    ((S3Call *)context)->sends++;
+    return CURL_PREREQFUNC_OK;
+}
+
 static void easy_prepare(S3Call *call)
 {
     const S3Http *http = call->http;
@@ -205,6 +215,8 @@ static void easy_prepare(S3Call *call)
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, call);
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, call->headers);
     curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
+    curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, send_count);
+    curl_easy_setopt(easy, CURLOPT_PREREQDATA, call);
     if (http->ca_file[0])
         curl_easy_setopt(easy, CURLOPT_CAINFO, http->ca_file);
     if (sends) {

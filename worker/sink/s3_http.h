@@ -86,6 +86,7 @@ struct S3Call {
     Buffer url;
     char sha256[SHA256_TEXT];
     int tries;
+    int sends;            /* how often the request went out: curl sends again by itself where a kept connection turns out dead */
     bool skew_corrected, renewed;
     unsigned generation;  /* of the credentials it was last signed with */
     int retry_cost;       /* tokens drawn for the last retry */

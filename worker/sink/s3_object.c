@@ -57,7 +57,7 @@ static int upload_begin(S3Object *object, Error *error)
             object->upload_id[0] = '\0';
             result = error_set(error, ERROR_TRANSIENT, NULL, "CreateMultipartUpload of %.300s: an answer without an upload id", object->key);
         }
-        object->upload_doubtful = call.tries > 1;
+        object->upload_doubtful = call.sends > 1;
     }
     s3_call_end(&call);
     return result;
