@@ -90,7 +90,7 @@ COMMENT ON VIEW sluice.source_status IS 'One row a source: how far its log is kn
 
 CREATE VIEW sluice.target_status WITH (security_barrier) AS
 	SELECT g.name AS target, g.kind, x.checked_at,
-		(SELECT bool_and(coalesce((c.step ->> 'ok')::boolean, true)) FROM _sluice.check_step c WHERE c.target_id = g.target_id) AS ok,
+		(SELECT bool_and(coalesce((c.step ->> 'ok')::boolean OR c.step ->> 'severity' = 'warning', true)) FROM _sluice.check_step c WHERE c.target_id = g.target_id) AS ok,
 		(SELECT count(*) FROM _sluice.tab t WHERE t.target_id = g.target_id AND t.wanted <> 'dropped') AS tables, g.options, g.target_id
 	FROM _sluice.target g LEFT JOIN _sluice.target_state x USING (target_id) WHERE g.wanted <> 'dropped' AND _sluice.may_see(NULL);
 COMMENT ON VIEW sluice.target_status IS 'One row a target; ok is the outcome of its last check';

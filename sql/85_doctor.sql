@@ -50,7 +50,8 @@ DECLARE
 	t _sluice.target := _sluice.target_find($1);
 BEGIN
 	RETURN QUERY SELECT a.* FROM _sluice.target_state y, _sluice.age_row('checked', t.name, y.checked_at) a WHERE y.target_id = t.target_id;
-	RETURN QUERY SELECT * FROM _sluice.steps(NULL, t.target_id);
+	RETURN QUERY SELECT s."check", s.object, s.ok, s.severity, s.found, s.wanted,
+		coalesce(s.fix_sql, CASE WHEN s.wanted LIKE 'the right %' AND NOT s.ok THEN format('SELECT sluice.iam_policy(%L);', t.name) END) FROM _sluice.steps(NULL, t.target_id) s;
 	RETURN QUERY SELECT 'refused', t.name, false, 'error', r.message, 'a store that refuses to overwrite, or unfenced with one worker only',
 		format('SELECT * FROM sluice.alter_target(%L, ''{"unfenced": true}'');', t.name) FROM _sluice.target_refused r WHERE r.target_id = t.target_id;
 	RETURN QUERY SELECT 'unfenced', t.name, false, 'warning', 'accepted without conditional writes: a worker that has lost its lease can overwrite what another wrote',

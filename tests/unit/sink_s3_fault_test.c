@@ -187,28 +187,47 @@ static void test_sweep(void)
     peer_stop(&peer);
 }
 
-/* A server that takes every write: the doctor must find it out, or two workers would overwrite each other. */
-static void test_doctor(void)
+/* What the doctor says of a peer: the steps that are not ok into `bad`; `each` (may be NULL) is what their rows should want, in order. */
+static void doctor_gives(const Exchange *script, const char *wanted_bad, const char *const *each, const char *name)
 {
     SinkSecret secret = {"key", SECRET, NULL};
     cJSON *options, *answer = NULL;
-    Peer peer = peer_start(SCRIPT{{"HEAD", "", ABSENT}, {"GET", "?list-type", EMPTY_LIST}, {"PUT", "", OK_PUT}, {"PUT", "", OK_PUT},
-                                  UPLOAD_OF_ONE_PART, {"POST", "?uploadId", COMPLETED}, {"GET", "", "200 OK\r\n|other"}, UPLOAD_OF_ONE_PART,
-                                  {"GET", "uploads=", NO_UPLOADS}, {"POST", "?uploadId", COMPLETED}, {"DELETE", "", "204 No\r\n|"},
-                                  {"DELETE", "", "204 No\r\n|"}, {0}},
-                           &options);
+    Peer peer = peer_start(script, &options);
     const cJSON *row;
-    char bad[200] = "";
+    char bad[300] = "";
+    bool wanted = true;
 
     check(sink_check("s3", options, &secret, (Beat){NULL, NULL}, "lake", &answer, &error) == 0, "the doctor answers");
     cJSON_ArrayForEach(row, answer) {
-        if (!json_boolean(row, "ok", true))
-            snprintf(bad + strlen(bad), sizeof bad - strlen(bad), "%s,", json_text(row, "check", ""));
+        if (json_boolean(row, "ok", true) || json_boolean(row, "skipped", false))
+            continue;
+        snprintf(bad + strlen(bad), sizeof bad - strlen(bad), "%s,", json_text(row, "check", ""));
+        if (each && *each)
+            wanted = strstr(json_text(row, "wanted", ""), *each++) && wanted;
     }
-    check_text(bad, "conditional put,conditional complete,get,abort,", "a server that ignores If-None-Match is found out");
+    check_text(bad, wanted_bad, name);
+    if (each)
+        check(wanted, "(and each names the right that is missing)");
     cJSON_Delete(answer);
     cJSON_Delete(options);
     peer_stop(&peer);
+}
+
+/* A server that takes every write: the doctor must find it out, or two workers would overwrite each other. */
+static void test_doctor(void)
+{
+    static const char *const rights[] = {"s3:ListBucket", "s3:GetObject", "s3:PutObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:DeleteObject", NULL};
+
+    doctor_gives(SCRIPT{{"GET", "?list-type", EMPTY_LIST}, {"HEAD", "", ABSENT}, {"PUT", "", OK_PUT}, {"PUT", "", OK_PUT}, UPLOAD_OF_ONE_PART,
+                        {"POST", "?uploadId", COMPLETED}, UPLOAD_OF_ONE_PART, {"POST", "?uploadId", COMPLETED}, {"GET", "", "200 OK\r\n|other"},
+                        UPLOAD_OF_ONE_PART, {"GET", "uploads=", NO_UPLOADS}, {"POST", "?uploadId", COMPLETED}, {"DELETE", "", "204 No\r\n|"},
+                        {"DELETE", "", "204 No\r\n|"}, {"DELETE", "", "204 No\r\n|"}, {0}},
+                 "conditional put,conditional complete,get,abort,", NULL, "a server that ignores If-None-Match is found out");
+    doctor_gives(SCRIPT{{"GET", "?list-type", FAILURE("403 F", "AccessDenied")}, {"HEAD", "", "403 F\r\n|"}, {"PUT", "", FAILURE("403 F", "AccessDenied")},
+                        {"POST", "?uploads=", FAILURE("403 F", "AccessDenied")}, {"POST", "?uploads=", FAILURE("403 F", "AccessDenied")},
+                        {"DELETE", "", FAILURE("403 F", "AccessDenied")}, {0}},
+                 "list,missing key,put,multipart,abort,delete,", rights, "each right is tried by itself");
+    doctor_gives(SCRIPT{{"GET", "?list-type", FAILURE("403 F", "InvalidAccessKeyId")}, {0}}, "list,", NULL, "where the key is unknown nothing else is tried");
 }
 
 int main(void)

@@ -355,7 +355,7 @@ static void test_doctor(void)
         good += json_boolean(row, "ok", false);
         printf("# %s: %s\n", json_text(row, "check", ""), json_text(row, "found", ""));
     }
-    check(good == 7, "its seven steps hold");
+    check(good == 14, "its fourteen steps hold");
     cJSON_Delete(answer);
     cJSON_Delete(options);
 }

@@ -9,6 +9,8 @@
 
 #include "sink/sink.h"
 
+#define SINK_FOUND_MAX 300
+
 typedef struct SinkKind {
     const char *name;
     int (*open)(const cJSON *options, const SinkSecret *secret, Beat beat, Sink **ret, Error *error);
@@ -25,6 +27,10 @@ typedef struct SinkKind {
     int (*list)(Sink *sink, const char *prefix, const char *after, SinkEach each, void *context, Error *error);
     int (*uploads_sweep)(Sink *sink, const char *prefix, int64_t older_than_s, int *ended, Error *error);
     int (*remove)(Sink *sink, const char *key, Error *error);
+    /* For the doctor only: the steps to the target before its first request, up to NULL; NULL where there are none. connect_run runs one
+     * of them, in order: 0 = found[] says what was found, -1. *ms is changed where the step was not made at this very moment. */
+    const char *const *connect_steps;
+    int (*connect_run)(Sink *sink, int step, char found[SINK_FOUND_MAX], int64_t *ms, Error *error);
     /* For the doctor only: what is written of the object so far becomes a part, so that completing it is the kind's other
      * way of making an object visible (S3: CompleteMultipartUpload). NULL where there is only one way. */
     int (*part_end)(SinkObject *object, Error *error);

@@ -141,5 +141,7 @@ const SinkKind s3_kind = {
     .list = s3_list,
     .uploads_sweep = s3_uploads_sweep,
     .remove = s3_remove,
+    .connect_steps = s3_connect_steps,
+    .connect_run = s3_connect_run,
     .part_end = s3_object_part_end,
 };

@@ -18,6 +18,14 @@
 #define S3_TAGS_TEXT_MAX 2001 /* encoded; all metadata headers of a request have to fit 8 KB */
 #define S3_WORD_MAX 40
 
+/* What one connection without a request told the doctor. */
+typedef struct S3Way {
+    CURLcode code;
+    char address[64];
+    long port;
+    int64_t name_ms, tcp_ms, tls_ms; /* since its begin; 0 = not come to */
+} S3Way;
+
 typedef struct S3Sink {
     Sink sink;
     S3Http http;
@@ -25,7 +33,11 @@ typedef struct S3Sink {
     char kms_key[300], tags[S3_TAGS_TEXT_MAX], storage_class[S3_WORD_MAX], acl[S3_WORD_MAX];
     size_t part_bytes;
     int parts_in_flight;
+    S3Way way;
 } S3Sink;
+
+extern const char *const s3_connect_steps[];
+int s3_connect_run(Sink *sink, int step, char found[SINK_FOUND_MAX], int64_t *ms, Error *error);
 
 int s3_options_take(S3Sink *sink, const cJSON *options, Error *error);
 

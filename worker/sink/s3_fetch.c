@@ -94,8 +94,7 @@ static void easy_prepare(CURL *easy, const S3Fetch *fetch, struct curl_slist *he
     curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, fetch->method);
 }
 
-/* Drives the one transfer to its end. */
-static int transfer(CURLM *multi, const S3Fetch *fetch, CURLcode *ret, Error *error)
+int s3_transfer(CURLM *multi, Beat beat, CURLcode *ret, Error *error)
 {
     for (;;) {
         CURLMsg *message;
@@ -109,8 +108,8 @@ static int transfer(CURLM *multi, const S3Fetch *fetch, CURLcode *ret, Error *er
             }
         }
         curl_multi_poll(multi, NULL, 0, WAIT_MS, NULL);
-        if (beat_once(fetch->beat) != 0)
-            return error_set(error, ERROR_INTERRUPTED, NULL, "stopped while waiting for credentials");
+        if (beat_once(beat) != 0)
+            return error_set(error, ERROR_INTERRUPTED, NULL, "stopped while waiting for an answer");
     }
 }
 
@@ -125,7 +124,7 @@ static int try_once(CURLM *multi, const S3Fetch *fetch, struct curl_slist *heade
     buffer_clear(body);
     easy_prepare(easy, fetch, headers, body);
     curl_multi_add_handle(multi, easy);
-    result = transfer(multi, fetch, &code, error);
+    result = s3_transfer(multi, fetch->beat, &code, error);
     if (result == 0 && code != CURLE_OK)
         result = error_set(error, ERROR_TRANSIENT, NULL, "no answer from %.200s: %s", fetch->url, curl_easy_strerror(code));
     curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, status);

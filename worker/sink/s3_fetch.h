@@ -10,6 +10,7 @@
 #include "base/beat.h"
 #include "base/buffer.h"
 #include "sink/s3_sign.h"
+#include <curl/curl.h>
 #include <stdbool.h>
 
 typedef struct S3Fetch {
@@ -27,6 +28,8 @@ typedef struct S3Fetch {
 
 /* Appends the answer's body, whatever its status; the body is cleared first. -1: no answer (ERROR_TRANSIENT) or interrupted. */
 int s3_fetch(const S3Fetch *fetch, long *status, Buffer *body, Error *error);
+/* Drives the one transfer of `multi` to its end, which is *ret. -1: interrupted. */
+int s3_transfer(CURLM *multi, Beat beat, CURLcode *ret, Error *error);
 /* Overwrites what the buffer holds and frees it. */
 void s3_wipe(Buffer *buffer);
 /* A small file, whole: profiles, tokens. ERROR_GONE where it is absent. The last line's end is kept. */

@@ -233,11 +233,11 @@ static int keys_of(const S3Credentials *asker, const char *name, int depth, S3Ke
 
 int s3_profile_keys(const S3Credentials *asker, S3Keys *ret, Error *error)
 {
-    const char *name = profile_name();
-    int found = keys_of(asker, name, 0, ret, error);
+    const char *chosen = getenv("AWS_PROFILE");
+    int found = keys_of(asker, profile_name(), 0, ret, error);
 
     /* Whoever names a profile means it. */
-    return found == 0 && getenv("AWS_PROFILE") && getenv("AWS_PROFILE")[0] ? -1 : found;
+    return found == 0 && chosen && chosen[0] ? -1 : found;
 }
 
 void s3_profile_region(char ret[S3_REGION_MAX])

@@ -70,8 +70,9 @@ int sink_remove(Sink *sink, const char *key, Error *error);
  * adds their number to *ended. A file target ends its temporaries not written to for so long: they do not tell their key, so
  * `prefix` does not choose among them. */
 int sink_uploads_sweep(Sink *sink, const char *prefix, int64_t older_than_s, int *ended, Error *error);
-/* The doctor: steps as source_check (reach, list, put, conditional put, conditional complete, get, abort); writes only below
- * `{prefix}/_sluice/check/` and removes what it wrote where it may. Caller frees *answer. */
+/* The doctor: steps as source_check (s3: dns, tcp, tls, credentials; then open, list, missing key, put, conditional put, multipart,
+ * conditional complete, get, abort, delete), each with the right it needs where it is refused; writes only below `{prefix}/_sluice/check/`
+ * and removes what it wrote where it may. Caller frees *answer. */
 int sink_check(const char *kind, const cJSON *options, const SinkSecret *secret, Beat beat, const char *prefix, cJSON **answer,
                Error *error);
 
