@@ -195,6 +195,17 @@ def test_purge_deletes_gone_epochs_and_nothing_else(any_stack):
     stack.stop()
 
 
+def test_verify_goes_on_after_a_kill_in_its_midst(stack, tmp_path):
+    table = streaming_item(stack)
+    stack.stop()
+    tmp_path.chmod(0o777)
+    once = tmp_path / "once"
+    stack.start(SLUICE_CRASH_AT="verify_page", SLUICE_CRASH_ONCE=str(once))
+    totals, found = refreshed(stack, table)
+    assert once.exists() and totals["agreed"] >= 3 and not found
+    stack.stop()
+
+
 @pytest.mark.parametrize("point", ["purge_marked", "purge_removed"])
 def test_purge_goes_on_after_a_kill_in_its_midst(any_stack, tmp_path, point):
     stack = any_stack
