@@ -50,6 +50,7 @@ class Field:
     scale: int = 0
     nullable: bool = True
     large: bool = False
+    utc: bool = False       # timestamptz: the offset is always 0
     key_ordinal: int = 0
     source_type: str = ""
 

@@ -78,6 +78,7 @@ static int field_read(const cJSON *from, Field *field, Error *error)
     field->precision = (uint8_t)json_integer(from, "precision", 0);
     field->scale = (uint8_t)json_integer(from, "scale", 0);
     field->nullable = json_boolean(from, "nullable", true);
+    field->utc = json_boolean(from, "utc", false);
     field->large = json_boolean(from, "large", false);
     field->key_ordinal = (int)json_integer(from, "key_ordinal", 0);
     return 0;

@@ -76,7 +76,8 @@ def run(tests):
         if sys.argv[1:2] and sys.argv[1] != name:
             continue
         bad = []
-        for seed in [int(sys.argv[2])] if sys.argv[2:] else seeds:
+        seeds = [int(sys.argv[2])] if sys.argv[2:] else seeds
+        for seed in seeds:
             with tempfile.TemporaryDirectory() as folder:
                 try:
                     problems = test(seed, pathlib.Path(folder))

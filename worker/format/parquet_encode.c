@@ -215,7 +215,8 @@ int bytes_encode(Buffer *out, const uint8_t *bytes, const uint32_t *lengths, siz
     to = out->data + out->length;
     for (size_t i = 0; i < count; i++) {
         memcpy(to, &lengths[i], 4);
-        memcpy(to + 4, bytes, lengths[i]);
+        if (lengths[i]) /* where all are empty there may be no bytes to point at */
+            memcpy(to + 4, bytes, lengths[i]);
         to += 4 + lengths[i];
         bytes += lengths[i];
     }

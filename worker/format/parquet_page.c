@@ -119,7 +119,8 @@ int parquet_page_expand(ParquetChunk *chunk, Error *error)
             to += width;
             continue;
         }
-        memcpy(to, dictionary->values.data + dictionary->starts[entry], dictionary->lengths[entry]);
+        if (dictionary->lengths[entry]) /* where all entries are empty there are no bytes to point at */
+            memcpy(to, dictionary->values.data + dictionary->starts[entry], dictionary->lengths[entry]);
         to += dictionary->lengths[entry];
         page->entries[i] = dictionary->lengths[entry];
     }
