@@ -54,7 +54,8 @@ static void skip_one(Parser *parser)
 {
     static const char *const starts[] = {"select", "insert",   "update", "delete", "exec", "execute", "if",  "begin",
                                          "commit", "rollback", "create", "alter",  "drop", "print",   "use", "declare",
-                                         "while",  "truncate", "grant",  "return", "else", "end",     "set", "break"};
+                                         "while",  "truncate", "grant",  "return", "else", "end",     "set", "break",
+                                         "save"};
     if (parser_take(parser, "begin") && !parser_at(parser, "tran") && !parser_at(parser, "transaction")) {
         while (!parser_take(parser, "end")) {
             if (parser_peek(parser, 0)->kind == TOKEN_END)
@@ -229,14 +230,19 @@ static void run_waitfor(Parser *parser)
     }
 }
 
-static void skip_transaction_name(Parser *parser)
+/* Behind the statement's first word: TRAN and the name, or NULL where none is given. */
+static const char *transaction_name(Parser *parser)
 {
     if (!parser_take(parser, "tran") && !parser_take(parser, "transaction"))
         parser_take(parser, "work");
     const Token *token = parser_peek(parser, 0);
-    if (token->kind == TOKEN_QUOTED || token->kind == TOKEN_VARIABLE ||
-        (token->kind == TOKEN_WORD && !parser_reserved(token)))
-        parser->at++;
+    if (token->kind == TOKEN_VARIABLE) {
+        Constant value = query_scalar(parser->session, parser_primary(parser));
+        return constant_text(parser->session, &value);
+    }
+    if (token->kind == TOKEN_QUOTED || (token->kind == TOKEN_WORD && !parser_reserved(token)))
+        return parser_name_part(parser);
+    return NULL;
 }
 
 /* Reading in a SNAPSHOT transaction asks the database's leave ("SET TRANSACTION ISOLATION LEVEL", sql-docs). */
@@ -270,15 +276,21 @@ static bool run_control(Batch *batch)
         return run_declare(parser), true;
     flush(batch, true);
     if (parser_take(parser, "begin")) {
-        skip_transaction_name(parser);
+        transaction_name(parser);
         transaction_begin_implicit(session); /* then two levels are open ("SET IMPLICIT_TRANSACTIONS") */
         transaction_begin(session);
     } else if (parser_take(parser, "commit")) {
-        skip_transaction_name(parser);
+        transaction_name(parser);
         transaction_commit(session);
     } else if (parser_take(parser, "rollback")) {
-        skip_transaction_name(parser);
-        transaction_rollback(session);
+        const char *name = transaction_name(parser);
+        if (!name || !transaction_rollback_to(session, name))
+            transaction_rollback(session);
+    } else if (parser_take(parser, "save")) {
+        const char *name = transaction_name(parser);
+        if (!name)
+            parser_fail(parser);
+        transaction_save(session, name);
     } else if (parser_take(parser, "use")) {
         run_use(parser);
     } else if (parser_take(parser, "print")) {

@@ -20,7 +20,7 @@ typedef struct Variable {
     size_t length;
 } Variable;
 
-enum { SESSION_VARIABLES_MAX = 2100, SESSION_RESULTS_MAX = 32 };
+enum { SESSION_VARIABLES_MAX = 2100, SESSION_RESULTS_MAX = 32, SAVEPOINTS_MAX = 64 };
 
 typedef struct Table Table;
 
@@ -35,6 +35,8 @@ struct Session {
     int transactions; /* @@TRANCOUNT */
     bool snapshot;    /* SET TRANSACTION ISOLATION LEVEL SNAPSHOT */
     bool savepoint;   /* one is set for the running statement */
+    const char *saved[SAVEPOINTS_MAX]; /* SAVE TRANSACTION; malloc'ed */
+    int saved_count;
     bool logged;      /* the open transaction has written to a captured table */
     bool nocount;
     bool implicit; /* SET IMPLICIT_TRANSACTIONS ON */
@@ -99,5 +101,9 @@ void transaction_begin(Session *session);
 void transaction_begin_implicit(Session *session);
 void transaction_commit(Session *session);
 void transaction_rollback(Session *session);
+/* SAVE TRANSACTION; fails with 628 outside of a transaction. */
+void transaction_save(Session *session, const char *name);
+/* False where there is no savepoint of the name; it stays for another time. */
+bool transaction_rollback_to(Session *session, const char *name);
 
 #endif

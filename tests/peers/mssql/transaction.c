@@ -5,6 +5,10 @@
  */
 #include "session.h"
 
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
 /* What was read of the catalogue inside a transaction that is gone, or before one became visible, is forgotten. */
 static void forget_catalog(Session *session, bool committed)
 {
@@ -15,6 +19,12 @@ static void forget_catalog(Session *session, bool committed)
     session->catalog_changed = false;
     session->tables = NULL;
     session->cache_stale = true;
+}
+
+static void forget_saved(Session *session, int from)
+{
+    while (session->saved_count > from)
+        free((char *)session->saved[--session->saved_count]);
 }
 
 void transaction_begin_statement(Session *session, bool writes)
@@ -69,6 +79,7 @@ void transaction_begin(Session *session)
         session->command = 1;
         session->logged = false;
         session->savepoint = false;
+        forget_saved(session, 0); /* of a transaction that an error ended */
         db_run(session, session->snapshot ? "BEGIN ISOLATION LEVEL REPEATABLE READ" : "BEGIN");
     }
 }
@@ -77,6 +88,32 @@ void transaction_begin_implicit(Session *session)
 {
     if (session->implicit && session->transactions == 0)
         transaction_begin(session);
+}
+
+/* Savepoints are numbered in PostgreSQL, so that any name goes; the newest of a name counts in both. */
+void transaction_save(Session *session, const char *name)
+{
+    if (session->transactions == 0)
+        session_fail(session, 628, 1, "Cannot issue SAVE TRANSACTION when there is no active transaction.");
+    if (session->saved_count == SAVEPOINTS_MAX)
+        session_fail(session, 50000, 1, "The simulator keeps at most %d savepoints.", SAVEPOINTS_MAX);
+    db_runf(session, "SAVEPOINT saved_%d", session->saved_count);
+    session->saved[session->saved_count] = strdup(name);
+    if (!session->saved[session->saved_count++])
+        abort();
+}
+
+bool transaction_rollback_to(Session *session, const char *name)
+{
+    for (int i = session->saved_count - 1; session->transactions && i >= 0; i--)
+        if (!strcasecmp(session->saved[i], name)) {
+            db_runf(session, "ROLLBACK TO saved_%d", i);
+            forget_saved(session, i + 1);
+            session->tables = NULL; /* a table made since is gone; what was changed before is told at the commit */
+            session->cache_stale = true;
+            return true;
+        }
+    return false;
 }
 
 void transaction_commit(Session *session)
@@ -89,6 +126,7 @@ void transaction_commit(Session *session)
         db_runf(session, "SELECT mssql.mark_commit(%d)", session->db_id);
     session->logged = false;
     session->savepoint = false;
+    forget_saved(session, 0);
     db_run(session, "COMMIT");
     forget_catalog(session, true);
 }
@@ -100,6 +138,7 @@ void transaction_rollback(Session *session)
     session->transactions = 0;
     session->logged = false;
     session->savepoint = false;
+    forget_saved(session, 0);
     db_run(session, "ROLLBACK");
     forget_catalog(session, false);
 }
