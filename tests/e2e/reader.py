@@ -7,7 +7,7 @@
 
 The promises that problems() looks at
 - every object below the source's prefix has one of the known names; nothing temporary or half stands outside `_sluice/`;
-- every line of every file parses, carries the five columns of sluice, and its epoch is the path's;
+- every row of every file (JSON lines, CSV, Parquet) parses, carries the five columns of sluice, and its epoch is the path's;
 - no row stands twice per (key, sequence) or, where the sequence names one row, per sequence;
 - within a change file and from one change file of a table to the next, sequences ascend;
 - manifests name exactly the objects that are there, each once, with their rows and bytes.
@@ -21,17 +21,15 @@ lines that still count. `landed.tell = f` has f(phase, rows of one more file) ca
 import array
 import collections
 import collections.abc
-import decimal
-import gzip
 import json
 import pathlib
 import re
 
-import zstandard
+from decoding import decode, expand, rows
 
 DATA_KEY = re.compile(
     r"^(?P<source>[^/]+)/(?P<table>[^/]+)/sluice_epoch=(?P<epoch>\d+)/sluice_kind=(?P<kind>load|cdc)/"
-    r"sluice_day=(?P<day>\d{4}-\d\d-\d\d)/sluice_hour=(?P<hour>\d\d)/(?P<stem>[0-9a-f-]+)-(?P<number>\d{4,})\.jsonl(\.zst|\.gz)?$")
+    r"sluice_day=(?P<day>\d{4}-\d\d-\d\d)/sluice_hour=(?P<hour>\d\d)/(?P<stem>[0-9a-f-]+)-(?P<number>\d{4,})\.((jsonl|csv)(\.zst|\.gz)?|parquet)$")
 SCHEMA_KEY = re.compile(
     r"^(?P<source>[^/]+)/(?P<table>[^/]+)/sluice_epoch=(?P<epoch>\d+)/sluice_kind=schema/"
     r"sluice_day=\d{4}-\d\d-\d\d/sluice_hour=\d\d/schema-(?P<version>\d{8})\.[a-z0-9.]+$")
@@ -88,17 +86,6 @@ class BucketStore:
         return f"s3://{self.bucket}/{self.prefix}"
 
 
-def expand(key, data):
-    """The text of an object; raises where a compressed one does not end."""
-    if key.endswith(".zst"):
-        reader = zstandard.ZstdDecompressor().decompressobj(read_across_frames=False)
-        text = reader.decompress(data)
-        if not reader.eof or reader.unused_data:
-            raise ValueError("the zstd frame is cut short or followed by something")
-        return text
-    return gzip.decompress(data) if key.endswith(".gz") else data
-
-
 Facts = collections.namedtuple("Facts", "bytes count first last problems")
 
 
@@ -119,12 +106,11 @@ class File:
         """(line's bytes, row) of every sound line in turn; once it has ended the facts are known."""
         data = self.store.read(self.key)
         problems, count, first, last = [], 0, None, None
-        for n, line in enumerate(self._lines(data, problems), 1):
+        for line, row in rows(self.key, data, problems):
             try:
-                row = decode(line)
                 self._check(row, last)
             except (ValueError, KeyError, TypeError) as error:
-                problems.append(f"{self.key} line {n}: {type(error).__name__} {error}")
+                problems.append(f"{self.key} behind row {count}: {type(error).__name__} {error}")
                 continue
             last = row["_sluice_seq"]
             first = first or last
@@ -133,16 +119,6 @@ class File:
         if not count:
             problems.append(f"{self.key}: no rows")
         self._facts = Facts(len(data), count, first, last, problems)
-
-    def _lines(self, data, problems):
-        try:
-            text = expand(self.key, data)
-        except (ValueError, OSError, EOFError, zstandard.ZstdError) as error:
-            problems.append(f"{self.key}: {error}")
-            return []
-        if text and not text.endswith(b"\n"):
-            problems.append(f"{self.key}: the last line has no end")
-        return text.split(b"\n")[:-1]
 
     def _check(self, row, before):
         if row["_sluice_op"] not in ("R", "I", "U", "D"):
@@ -170,22 +146,6 @@ class File:
     @property
     def bytes(self):
         return self.facts.bytes
-
-
-def distinct(pairs):
-    """A JSON object whose names are all different."""
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a name stands twice in one row")
-    return found
-
-
-DECODER = json.JSONDecoder(parse_float=decimal.Decimal, object_pairs_hook=distinct)
-
-
-def decode(line):
-    """The row of a line's bytes. Line by line: one character beyond 16 bits would make a whole file's text four times as large."""
-    return DECODER.decode(line.decode("utf-8", errors="surrogatepass"))
 
 
 def freeze(row, without=()):

@@ -13,6 +13,8 @@ import random
 import struct
 import uuid
 
+from decoding import Field
+
 LETTERS = "abcdefghijklmnopqrstuvwxyzäöüßéñ€ 'ABC\"\\/\t"
 WIDE = LETTERS + "日本語Ωж😀𝄞"
 
@@ -226,11 +228,54 @@ COMPARE = {
 }
 
 
+# ---- values of other formats, as JSON lines have them -----------------------------
+DIGITS = {"datetime": 3, "smalldatetime": 0}
+
+
+def number_form(text, scale=None):
+    return int(text) if scale == 0 else decimal.Decimal(text)
+
+
+def field_form(kind, digits, text):
+    """Of the text of a CSV field."""
+    if kind in ("int", "bool"):
+        return int(text) if kind == "int" else {"true": True, "false": False}[text]
+    if kind == "decimal":
+        return number_form(text, digits)
+    if kind in ("float", "real"):
+        return str(text) if text.endswith(("NaN", "Infinity")) else decimal.Decimal(text)
+    return str(text).replace(" ", "T", 1) if kind in ("datetime", "smalldatetime", "datetime2", "datetimeoffset") else str(text)
+
+
+def python_form(kind, digits, value):
+    """Of what pyarrow makes of a Parquet value."""
+    if type(value) is float:
+        return decimal.Decimal(repr(value)) if math.isfinite(value) else "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if type(value) is bytes:
+        return base64.b64encode(value).decode()
+    if type(value) is datetime.datetime:
+        digits = DIGITS.get(kind, digits)
+        assert value.microsecond % 10 ** (6 - digits) == 0, f"{value} has more than {digits} fractional digits"
+        return stamp_text(value, digits)
+    if type(value) is decimal.Decimal:
+        return number_form(value, digits) if kind == "decimal" and digits == 0 else value
+    return value.isoformat() if type(value) is datetime.date else value
+
+
 def comparer(column):
     """same(landed, source) of a column."""
     kind, _, digits = column.kind.partition(":")
     same, digits = COMPARE[kind], int(digits or 0)
-    return lambda landed, source: landed is source if landed is None or source is None else same(landed, source, digits)
+
+    def compare(landed, source):
+        if landed is None or source is None:
+            return landed is source
+        if type(landed) is Field:
+            landed = field_form(kind, digits, landed)
+        elif type(landed) not in (str, int, bool):
+            landed = python_form(kind, digits, landed)
+        return same(landed, source, digits)
+    return compare
 
 
 def value_equal(column, landed, source):
@@ -251,11 +296,12 @@ def differences(columns, key, folded, rows, most=10):
     names = [c.name for c in columns]
     at = [names.index(name) for name in key]
     sames = list(zip(names, map(comparer, columns)))
+    fields = any(type(value) is Field for value in next(iter(folded), ()))      # a key of CSV is text
     expected = set(names)
     found = []
     seen = set()
     for row in rows:
-        values = tuple(key_value(columns[i], row[i]) for i in at)
+        values = tuple(str(value) if fields else value for value in (key_value(columns[i], row[i]) for i in at))
         seen.add(values)
         landed = folded.get(values)
         if landed is None:

@@ -122,7 +122,7 @@ def sanitized(count):
     """Some of tests/e2e with the worker built for ASan and UBSan; any report of theirs fails the test."""
     tests = [f"tests/e2e/test_{name}" for name in (
         "main.py::test_every_other_type_lands_exactly", "main.py::test_inventory_sample_lands_and_follows",
-        "main.py::test_other_compressions_land_the_same", "many.py::test_denied_table_says_so_and_the_others_go_on",
+        "main.py::test_other_formats_and_compressions_land_the_same", "many.py::test_denied_table_says_so_and_the_others_go_on",
         "many.py::test_keyless_table_folds_as_a_multiset_under_change", "bad_input.py::test_wrong_connection_names_the_step_and_is_mended_by_alter_source",
         "bad_input.py::test_bucket_that_does_not_exist_or_is_forbidden_is_named")]
     pytest(count, "sanitized ", tests, SLUICE_WORKER=str(BUILD / "asan" / "sluice-worker"))
