@@ -341,7 +341,7 @@ static int check_prepare(Check *check, const char *prefix, cJSON *options, Error
 {
     size_t length = prefix ? strlen(prefix) : 0;
     bool slash = length && prefix[length - 1] != '/';
-    char folder[sizeof check->folder]; /* gcc at -O1 takes a member of *check for one that overlaps another */
+    char attempt[sizeof check->attempt[0]]; /* gcc at -O1 takes one member of *check for a part of another */
 
     if (!options)
         return error_set(error, ERROR_TRANSIENT, NULL, "out of memory for the options of a target");
@@ -349,12 +349,12 @@ static int check_prepare(Check *check, const char *prefix, cJSON *options, Error
         return error_set(error, ERROR_PERMANENT, "Choose a shorter prefix.", "the prefix has %zu bytes", length);
     cJSON_DeleteItemFromObjectCaseSensitive(options, "tries");
     cJSON_AddNumberToObject(options, "tries", CHECK_TRIES);
-    snprintf(folder, sizeof folder, "%s%s_sluice/check/", prefix ? prefix : "", slash ? "/" : "");
-    memcpy(check->folder, folder, sizeof folder);
+    snprintf(check->folder, sizeof check->folder, "%s%s_sluice/check/", prefix ? prefix : "", slash ? "/" : "");
     for (int i = 0; i < KEYS; i++) {
-        if (attempt_draw(check->attempt[i], error) < 0)
+        if (attempt_draw(attempt, error) < 0)
             return -1;
-        snprintf(check->keys[i], sizeof check->keys[i], "%s%s", folder, check->attempt[i]);
+        memcpy(check->attempt[i], attempt, sizeof attempt);
+        snprintf(check->keys[i], sizeof check->keys[i], "%s%s", check->folder, attempt);
     }
     return 0;
 }
