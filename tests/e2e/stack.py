@@ -137,8 +137,8 @@ class Stack:
     def table_name(self, table):
         return f"{self.name}.{table}"
 
-    def add_table(self, table, **options):
-        self.sql("SELECT sluice.add_table(%s, 'lake', options => %s::jsonb)", self.table_name(table), json.dumps({**QUICK_TABLE, **options}))
+    def add_table(self, table, target="lake", **options):
+        self.sql("SELECT sluice.add_table(%s, %s, options => %s::jsonb)", self.table_name(table), target, json.dumps({**QUICK_TABLE, **options}))
 
     # ---- the worker -----------------------------------------------------------
     def start(self, *arguments, file_limit=None, **environment):
@@ -277,9 +277,9 @@ class Stack:
     def landed(self):
         return Landed(self.store(), self.name)
 
-    def problems(self, landed=None, keys=None, at_rest=True, killed=False):
+    def problems(self, landed=None, keys=None, at_rest=True, killed=False, target="lake"):
         landed = landed or self.landed()
-        files = self.sql("SELECT key, rows, bytes, state FROM sluice.file")
+        files = self.sql("SELECT key, rows, bytes, state FROM sluice.file WHERE target = %s", target)
         orphans = {key for key, _, _, state in files if state == "orphan"}
         return (landed.problems(keys, at_rest, orphans, killed) +
                 (landed.ledger_problems([(key, rows, size) for key, rows, size, state in files if state != "orphan"]) if at_rest else []))

@@ -38,9 +38,9 @@ def streaming(stack, work):
     return row and row["state"] == "streaming"
 
 
-def test_random_kills_of_every_party(workdir, backing, simulator):
-    """kill -9 of runner, poller, worker, postmaster while a writer writes and the simulator fails; the long form is make torture."""
-    with Torture(workdir / "torture", backing=backing, simulator=simulator, rows=2000, seed=1) as torture:
+def test_random_kills_of_every_party(workdir, backing, simulator, s3):
+    """kill -9 of runner, poller, worker, postmaster while writers write, the simulator and the bucket fail; the long form is make torture."""
+    with Torture(workdir / "torture", backing=backing, simulator=simulator, rows=2000, seed=1, s3=s3) as torture:
         torture.run(SECONDS)
         result = torture.result()
     assert (result.lost, result.twice) == (0, 0), result.details

@@ -10,32 +10,12 @@ import os
 import pytest
 
 from faultproxy import Fault
+from s3faults import DATA, FAULTS
 from values import MIXED_KEY, differences, source_rows
 from workload import WideWorkload, Workload
 
 ALL = bool(os.environ.get("SLUICE_TEST_ALL"))
-DATA = r"sluice_kind="       # keys of data files
-FAULTS = {
-    "slow_down": [Fault("status", code="SlowDown", count=8)],
-    "slow_down_often": [Fault("status", code="SlowDown", count=40, probability=0.4)],
-    "internal_error": [Fault("status", action="UploadPart|PutObject|CompleteMultipartUpload|CreateMultipartUpload", code="InternalError", count=4)],
-    "refused_before_the_body": [Fault("status", action="UploadPart|PutObject", code="ServiceUnavailable", close_first=True, count=3)],
-    "reset_in_a_part": [Fault("reset", action="UploadPart", count=3)],
-    "reset_in_a_put": [Fault("reset", action="PutObject", count=3)],
-    "lost_reply_to_put": [Fault("lost", action="PutObject", key=DATA), Fault("lost", action="PutObject", key="_sluice/")],
-    "lost_replies_to_every_try": [Fault("lost", action="PutObject|CompleteMultipartUpload", key=DATA, count=6)],
-    "lost_reply_to_begin": [Fault("lost", action="CreateMultipartUpload")],
-    "lost_reply_to_part": [Fault("lost", action="UploadPart", count=2)],
-    "lost_reply_to_complete": [Fault("lost", action="CompleteMultipartUpload", count=2)],
-    "broken_reply_to_complete": [Fault("truncated", action="CompleteMultipartUpload", count=2)],
-    "error_in_200_not_done": [Fault("error_body", action="CompleteMultipartUpload", count=2)],
-    "error_in_200_done": [Fault("error_body", action="CompleteMultipartUpload", count=2, done=True)],
-    "conflict": [Fault("status", action="CompleteMultipartUpload|PutObject", code="ConditionalRequestConflict", count=3)],
-    "conflict_though_done": [Fault("error_body", action="PutObject", code="ConditionalRequestConflict", done=True, count=2)],
-    "expired_token": [Fault("status", code="ExpiredToken", count=5)],
-    "slow_answers": [Fault("slow", seconds=1.5, count=8)],
-    "wrong_clock": [],
-}
+FAULTS = {**FAULTS, "wrong_clock": []}
 FAULTS["all_at_once"] = [dataclasses.replace(fault, count=1, probability=1.0) for faults in FAULTS.values() for fault in faults]
 SHORT = ["reset_in_a_part", "lost_replies_to_every_try", "lost_reply_to_begin", "lost_reply_to_complete", "error_in_200_done", "wrong_clock", "all_at_once"]
 

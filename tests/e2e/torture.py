@@ -1,11 +1,13 @@
-"""kill -9 of runner, poller, worker and postmaster at random, crash points and wire faults, under a writer, for a while.
+"""kill -9 of runner, poller, worker and postmaster at random, crash points, faults of the source and of S3, under writers, for a while.
 
     python torture.py SECONDS          (make torture SECONDS=n)
 
-prints `TORTURE kills=<n> faults=<n> lost=<n> twice=<n>` and ends with 0 only if nothing was lost and nothing landed twice. Rows: the
+Tables of every format land in a folder and, through tests/peers/s3/faultproxy.py, in a bucket; one is of rows so wide that its files are
+uploads of several parts. Prints `TORTURE kills=<n> faults=<n> lost=<n> twice=<n>` and ends with 0 only if nothing was lost and nothing landed twice. Rows: the
 environment's SLUICE_TORTURE_ROWS (1000000 where more than ten minutes are given); SLUICE_TORTURE_SEED repeats a run's choices. How far
 it has come is told on standard error.
 """
+import contextlib
 import dataclasses
 import os
 import pathlib
@@ -18,20 +20,29 @@ import sys
 import tempfile
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "harness"))
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+for room in ("harness", "peers/s3", "e2e"):
+    sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / room))
 
+import s3faults  # noqa: E402
 from cluster import ROOT, Cluster  # noqa: E402
+from faultproxy import FaultProxy  # noqa: E402
+from reader import FolderStore, Landed  # noqa: E402
+from s3server import S3Server  # noqa: E402
 from simulator import Simulator  # noqa: E402
 from stack import QUICK_SIMULATOR, Bucket, Stack  # noqa: E402
 from values import MIXED_KEY, differences, stream_rows  # noqa: E402
-from workload import Workload  # noqa: E402
+from workload import WideWorkload, Workload  # noqa: E402
 
 FAULTS = [
     "match {match}\ndrop_after_bytes 3000\ncount 2",
     "match {match}\ndrop_after_bytes 200\nreset 1\ncount 2",
     "match {match}\nerror_after_rows 7\ncount 2",
 ]
+# table, target, format, part of the rows
+TABLES = [("dbo.mixed", "lake", "jsonl", 1), ("dbo.second", "folder", "csv", 8), ("dbo.third", "lake", "csv", 8)]
+WIDE = "dbo.wide"
+WIDE_ROWS = 9
+OTHERS_PAUSE_S = 0.1
 PARTIES = ["runner"] * 5 + ["poller"] * 2 + ["worker"] * 2 + ["postmaster"]
 SETTLE_S = 180
 SETTLE_ROWS_A_SECOND = 2000     # a load that began anew at the end may still have all its rows to do
@@ -87,9 +98,9 @@ class Result:
 
 
 class Torture:
-    """backing and simulator may be given; sluice's own cluster is always made here, since its postmaster is killed."""
+    """backing, simulator and S3 server may be given; sluice's own cluster is always made here, since its postmaster is killed."""
 
-    def __init__(self, folder, backing=None, simulator=None, rows=2000, seed=None, bucket=None):
+    def __init__(self, folder, backing=None, simulator=None, rows=2000, seed=None, s3=None):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.folder.chmod(0o755)
@@ -98,7 +109,8 @@ class Torture:
         self.rows = rows
         self.seed = seed if seed is not None else random.randrange(1 << 30)
         self.random = random.Random(self.seed)
-        self.bucket = bucket
+        self.s3 = s3
+        self.stack = None
         self.kills = 0
         self.faults = 0
         self.crashes = 0
@@ -107,43 +119,62 @@ class Torture:
                               for name in re.findall(r'CRASH_POINT\("([^"]+)"\)', path.read_text())})
 
     def __enter__(self):
-        self.cluster = Cluster(self.folder / "sluice").start()
-        self.simulator = self.given
-        if not self.given:
-            self.backing = Cluster(self.folder / "backing", preload=False, settings={"synchronous_commit": "off"}).start()
-            self.simulator = Simulator(self.backing).start()
-            for name, value in QUICK_SIMULATOR.items():
-                self.simulator.exec_sql(f"EXEC sluice_sim.set_option '{name}', {value}")
-        self.stack = Stack(self.cluster, self.simulator, self.folder, "torture", target=self.bucket)
-        for name, value in {"lease_seconds": 2, "worker_dead_seconds": 2}.items():
-            self.stack.set(name, value)
+        with contextlib.ExitStack() as made:
+            self.cluster = made.enter_context(Cluster(self.folder / "sluice"))
+            self.simulator = self.given or self._simulator(made)
+            server = self.s3 or made.enter_context(S3Server(self.folder / "s3"))
+            self.proxy = made.enter_context(FaultProxy(server, dir=self.folder / "proxy", tls=True, seed=self.seed))
+            bucket = server.create_bucket("torture")
+            self.stack = Stack(self.cluster, self.simulator, self.folder, "torture", target=Bucket(
+                server.client(), self.proxy.endpoint, bucket, server.access_key, server.secret_key, server.region, self.proxy.ca_file))
+            for name, value in {"lease_seconds": 2, "worker_dead_seconds": 2}.items():
+                self.stack.set(name, value)
+            made.callback(self.stack.close)
+            made.callback(self.simulator.fault, "")
+            self._made = made.pop_all()
         return self
 
     def __exit__(self, *exc):
-        self.simulator.fault("")
-        self.stack.close()
-        self.cluster.close()
-        if not self.given:
-            self.simulator.stop()
-            self.backing.close()
+        self._made.close()
+
+    def _simulator(self, made):
+        self.backing = made.enter_context(Cluster(self.folder / "backing", preload=False, settings={"synchronous_commit": "off"}))
+        simulator = made.enter_context(Simulator(self.backing))
+        for name, value in QUICK_SIMULATOR.items():
+            simulator.exec_sql(f"EXEC sluice_sim.set_option '{name}', {value}")
+        return simulator
 
     # ---- the run --------------------------------------------------------------
     def run(self, seconds):
-        self.work = Workload(self.stack, seed=self.seed)
-        for left in range(self.rows, 0, -FILL_ROWS):
-            self.tell("fill", min(left, FILL_ROWS))
-            self.work.fill(min(left, FILL_ROWS))
+        self._fill()
         self.tell("kill", unit="hurts")
         self.stack.register(query_timeout=5)
-        self.stack.add_table(self.work.table, load_range_rows=max(500, self.rows // 10), target_file_bytes=max(30000, self.rows * 20))
+        self.stack.sql("SELECT sluice.add_target('folder', 'file', options => jsonb_build_object('path', %s::text, 'prefix', 'lake'))",
+                       str(self.stack.target_folder))
+        for work, (table, target, format, _) in zip(self.works, TABLES):
+            self.stack.add_table(table, target, format=format, load_range_rows=max(500, self.rows // 10), target_file_bytes=max(65536, self.rows * 20))
+        self.stack.add_table(WIDE, compression="none")
         self._start()
         end = time.monotonic() + seconds
-        with self.work:
+        with contextlib.ExitStack() as writing:
+            for work in self.works[:-1]:
+                writing.enter_context(work)
             while time.monotonic() < end:
-                time.sleep(self.random.uniform(0.05, 1.5))
+                time.sleep(self.random.uniform(0.05, 0.9))
                 self._hurt()
                 self.tell("kill", 1, "hurts")
         self.simulator.fault("")
+        self.proxy.clear()
+
+    def _fill(self):
+        self.works = [Workload(self.stack, table, seed=self.seed + n) for n, (table, *_) in enumerate(TABLES)]
+        for work, (_, _, _, part) in zip(self.works, TABLES):
+            for left in range(self.rows // part, 0, -FILL_ROWS):
+                self.tell("fill", min(left, FILL_ROWS))
+                work.fill(min(left, FILL_ROWS))
+        for work in self.works[1:]:
+            work.pause_s = OTHERS_PAUSE_S
+        self.works.append(WideWorkload(self.stack, WIDE, seed=self.seed).fill(WIDE_ROWS))
 
     def _start(self):
         """Every second worker carries a crash point, at its nth arrival."""
@@ -158,14 +189,30 @@ class Torture:
     def _hurt(self):
         if not any(worker.poll() is None for worker in self.stack.workers):
             self._start()
-        if self.random.random() < 0.25:
-            match = self.random.choice(("cdc.dbo_mixed_CT", self.work.table))
+        chance = self.random.random()
+        if chance < 0.15:
+            table = self.random.choice(self.works).table
+            match = self.random.choice((f"cdc.{table.replace('.', '_')}_CT", table))
             self.simulator.fault(self.random.choice(FAULTS).format(match=match))
             self.faults += 1
-        elif self.random.random() < 0.05:
-            self.stack.sql("SELECT sluice.resync_table(%s)", self.stack.table_name(self.work.table))
+        elif chance < 0.3:
+            self._hurt_s3()
+            self.faults += 1
+        elif chance < 0.33:
+            self.stack.sql("SELECT sluice.resync_table(%s)", self.stack.table_name(self.random.choice(self.works).table))
+        elif chance < 0.36:
+            self.works[-1].transaction()
         else:
             self._kill(self.random.choice(PARTIES))
+
+    def _hurt_s3(self):
+        """One trouble at a time; the last one's end comes with it."""
+        self.proxy.clear()
+        name = self.random.choice([*s3faults.FAULTS, "wrong_clock"])
+        if name == "wrong_clock":
+            self.proxy.clock_offset_s = self.random.choice((-5000, 5000))
+        else:
+            self.proxy.inject(*[dataclasses.replace(fault) for fault in s3faults.FAULTS[name]])
 
     def _kill(self, party):
         if party == "postmaster":
@@ -191,11 +238,12 @@ class Torture:
         self.stack.stop()
         self.stack.start()
         self.kills += len(list(self.folder.glob("once-*")))
-        if self.stack.status(self.work.table)["state"] in ("error", "lost", "rewound", "gone"):
-            return Result(self.kills, self.faults, 1, 0, f"the table has stopped: {self.stack.why()}")
         settle_s = SETTLE_S + self.rows // SETTLE_ROWS_A_SECOND
-        self.stack.wait_state(self.work.table, timeout_s=settle_s)
-        self.stack.wait_uploaded(self.work.table, timeout_s=settle_s)
+        for work in self.works:
+            if self.stack.status(work.table)["state"] in ("error", "lost", "rewound", "gone"):
+                return Result(self.kills, self.faults, 1, 0, f"{work.table} has stopped: {self.stack.why()}")
+            self.stack.wait_state(work.table, timeout_s=settle_s)
+        self.stack.wait_uploaded(*[work.table for work in self.works], timeout_s=settle_s)
         result = self.verdict()
         self.stack.stop()
         result.details += f"\n{self.stack.log_tail(6000)}"
@@ -203,16 +251,24 @@ class Torture:
 
     def verdict(self):
         """What has landed against its promises and the source; call at rest."""
-        landed = self.stack.landed()
-        landed.tell = self.tell
-        problems = self.stack.problems(landed, {self.work.table: MIXED_KEY}, killed=True)
-        source = stream_rows(self.simulator, self.stack.name, self.work.table, self.work.columns)
-        wrong = differences(self.work.columns, MIXED_KEY, landed.fold(self.work.table, MIXED_KEY),
-                            self.tell.each("compare", source), most=1000)
+        problems, wrong = [], []
+        for target, store in (("lake", self.stack.store()), ("folder", FolderStore(self.stack.target_folder, self.stack.prefix))):
+            landed = Landed(store, self.stack.name)
+            landed.tell = self.tell
+            works = [work for work in self.works if self._target(work) == target]
+            problems += self.stack.problems(landed, {work.table: MIXED_KEY for work in works}, killed=True, target=target)
+            for work in works:
+                source = stream_rows(self.simulator, self.stack.name, work.table, work.columns)
+                wrong += [f"{work.table}: {text[:300]}" for text in differences(
+                    work.columns, MIXED_KEY, landed.fold(work.table, MIXED_KEY), self.tell.each("compare", source), most=1000)]
         self.tell.end()
         twice = [p for p in problems if " times " in p]
         return Result(self.kills, self.faults, len(wrong) + len(problems) - len(twice), len(twice),
                       f"seed {self.seed}\n" + "\n".join((problems + wrong)[:30]))
+
+    @staticmethod
+    def _target(work):
+        return next((target for table, target, *_ in TABLES if table == work.table), "lake")
 
 
 def main():

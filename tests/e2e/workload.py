@@ -13,6 +13,7 @@ WIDE_A_STATEMENT = 4
 
 class Workload:
     rows_a_statement = ROWS_A_STATEMENT
+    pause_s = 0.005
 
     def __init__(self, stack, table="dbo.mixed", columns=MIXED, key=MIXED_KEY, seed=1, cdc=True):
         self.stack = stack
@@ -73,7 +74,7 @@ class Workload:
             connection = self.stack.simulator.connect(self.stack.name)
             while not self._stop.is_set():
                 self.transaction(connection)
-                self._stop.wait(0.005)
+                self._stop.wait(self.pause_s)
             connection.close()
         except Exception as error:  # noqa: BLE001 - told by stop()
             self.failure = error
