@@ -7,6 +7,7 @@
 #include <xxhash.h>
 
 #define ROOM_MIN 256
+#define AHEAD 8 /* values */
 #define ENTRY_BYTES_MIN 8 /* counted for each entry at least: its place in the table costs more than a small value */
 
 void parquet_dictionary_init(ParquetDictionary *dictionary, const ParquetType *type, size_t bytes_max)
@@ -17,8 +18,7 @@ void parquet_dictionary_init(ParquetDictionary *dictionary, const ParquetType *t
 
 void parquet_dictionary_free(ParquetDictionary *dictionary)
 {
-    free(dictionary->lengths);
-    free(dictionary->starts);
+    free(dictionary->entries);
     free(dictionary->used);
     free(dictionary->slots);
     buffer_free(&dictionary->values);
@@ -27,7 +27,7 @@ void parquet_dictionary_free(ParquetDictionary *dictionary)
 
 size_t parquet_dictionary_memory(const ParquetDictionary *dictionary)
 {
-    size_t entry = dictionary->width ? 0 : 2 * sizeof(uint32_t) + 1;
+    size_t entry = dictionary->width ? 0 : sizeof(ParquetEntry) + 1;
 
     return dictionary->values.capacity + dictionary->room * entry + (dictionary->slots ? ((size_t)dictionary->slots_mask + 1) * sizeof(uint64_t) : 0);
 }
@@ -39,23 +39,20 @@ static int out_of_memory(Error *error)
 
 static int entries_grow(ParquetDictionary *dictionary, uint32_t room, Error *error)
 {
-    uint32_t *lengths, *starts;
+    ParquetEntry *entries;
     uint8_t *used;
 
     if (dictionary->width) {
         dictionary->room = room;
         return 0;
     }
-    lengths = realloc(dictionary->lengths, room * sizeof *lengths);
-    if (lengths)
-        dictionary->lengths = lengths;
-    starts = realloc(dictionary->starts, room * sizeof *starts);
-    if (starts)
-        dictionary->starts = starts;
+    entries = realloc(dictionary->entries, room * sizeof *entries);
+    if (entries)
+        dictionary->entries = entries;
     used = realloc(dictionary->used, room);
     if (used)
         dictionary->used = used;
-    if (!lengths || !starts || !used)
+    if (!entries || !used)
         return out_of_memory(error);
     memset(used + dictionary->room, 0, room - dictionary->room);
     dictionary->room = room;
@@ -99,27 +96,38 @@ static int entry_room(ParquetDictionary *dictionary, size_t bytes, bool *full, E
         return 0;
     if (dictionary->count == dictionary->room && dictionary_grow(dictionary, error) < 0)
         return -1;
-    return buffer_reserve(&dictionary->values, bytes, error);
+    return buffer_reserve(&dictionary->values, bytes + 1, error); /* where all entries are empty, there is still something to point at */
 }
 
-static inline uint32_t number_hash(uint64_t value)
+/* Of 4 bytes it is one to one, so that equal hashes are equal values. */
+static inline uint32_t number_hash(uint64_t value, int width)
 {
+    if (width == 4) {
+        uint32_t hash = (uint32_t)value * UINT32_C(0x9e3779b1);
+
+        return hash ^ hash >> 15;
+    }
     value *= UINT64_C(0x9e3779b97f4a7c15);
     return (uint32_t)((value ^ value >> 29) >> 16);
 }
 
 /* Finds a number; else says in which slot it belongs. */
-static inline bool number_find(const ParquetDictionary *dictionary, uint64_t value, uint32_t hash, int width, uint32_t *slot, uint32_t *entry)
+static inline __attribute__((always_inline)) bool number_find(const ParquetDictionary *dictionary, uint64_t value, uint32_t hash, int width,
+                                                              uint32_t *slot, uint32_t *entry)
 {
     uint32_t at = hash & dictionary->slots_mask;
 
     while (dictionary->slots[at]) {
-        uint64_t held = 0;
+        if ((uint32_t)(dictionary->slots[at] >> 32) == hash) {
+            uint64_t held = 0;
 
-        *entry = (uint32_t)dictionary->slots[at] - 1;
-        memcpy(&held, dictionary->values.data + (size_t)*entry * (size_t)width, (size_t)width);
-        if (held == value)
-            return true;
+            *entry = (uint32_t)dictionary->slots[at] - 1;
+            if (width == 4)
+                return true;
+            memcpy(&held, dictionary->values.data + (size_t)*entry * (size_t)width, (size_t)width);
+            if (held == value)
+                return true;
+        }
         at = (at + 1) & dictionary->slots_mask;
     }
     *slot = at;
@@ -145,26 +153,28 @@ static inline int number_add(ParquetDictionary *dictionary, uint64_t value, uint
     return 0;
 }
 
+/* The table is larger than a core's cache: the slots of the next values are asked for before they are needed. */
 static inline __attribute__((always_inline)) int numbers_map(ParquetDictionary *dictionary, const uint8_t *from, int width, int count, uint32_t *ret,
                                                              int *mapped, Error *error)
 {
-    uint64_t before = 0;
+    uint32_t hashes[BATCH_ROWS_MAX], slot, entry;
+    bool full;
 
     for (int i = 0; i < count; i++) {
         uint64_t value = 0;
-        uint32_t hash, slot, entry;
-        bool full;
 
         memcpy(&value, from + (size_t)i * (size_t)width, (size_t)width);
-        if (i && value == before) {
-            ret[i] = ret[i - 1];
-            continue;
-        }
-        before = value;
-        hash = number_hash(value);
-        if (!number_find(dictionary, value, hash, width, &slot, &entry)) {
+        hashes[i] = number_hash(value, width);
+    }
+    for (int i = 0; i < count; i++) {
+        uint64_t value = 0;
+
+        if (i + AHEAD < count)
+            __builtin_prefetch(&dictionary->slots[hashes[i + AHEAD] & dictionary->slots_mask]);
+        memcpy(&value, from + (size_t)i * (size_t)width, (size_t)width);
+        if (!number_find(dictionary, value, hashes[i], width, &slot, &entry)) {
             entry = dictionary->count;
-            if (number_add(dictionary, value, hash, slot, &full, error) < 0)
+            if (number_add(dictionary, value, hashes[i], slot, &full, error) < 0)
                 return -1;
             if (full) {
                 *mapped = i;
@@ -184,7 +194,8 @@ static inline bool bytes_find(const ParquetDictionary *dictionary, const uint8_t
     while (dictionary->slots[at]) {
         if ((uint32_t)(dictionary->slots[at] >> 32) == hash) {
             *entry = (uint32_t)dictionary->slots[at] - 1;
-            if (dictionary->lengths[*entry] == length && (!length || memcmp(dictionary->values.data + dictionary->starts[*entry], bytes, length) == 0))
+            if (dictionary->entries[*entry].length == length &&
+                (!length || memcmp(dictionary->values.data + dictionary->entries[*entry].start, bytes, length) == 0))
                 return true;
         }
         at = (at + 1) & dictionary->slots_mask;
@@ -204,8 +215,7 @@ static int bytes_entry_add(ParquetDictionary *dictionary, const uint8_t *bytes, 
         return 0;
     if (room != dictionary->room)
         bytes_find(dictionary, bytes, length, hash, &slot, &entry);
-    dictionary->starts[dictionary->count] = (uint32_t)dictionary->values.length;
-    dictionary->lengths[dictionary->count] = length;
+    dictionary->entries[dictionary->count] = (ParquetEntry){(uint32_t)dictionary->values.length, length};
     if (length)
         memcpy(dictionary->values.data + dictionary->values.length, bytes, length);
     dictionary->values.length += length;
@@ -213,21 +223,35 @@ static int bytes_entry_add(ParquetDictionary *dictionary, const uint8_t *bytes, 
     return 0;
 }
 
+/* Asks for the entry that the slot of this hash seems to hold, or for that entry's bytes; what comes before has been asked for. */
+static inline void entry_prefetch(const ParquetDictionary *dictionary, uint32_t hash, bool bytes)
+{
+    uint64_t slot = dictionary->slots[hash & dictionary->slots_mask];
+
+    if (slot && bytes)
+        __builtin_prefetch(dictionary->values.data + dictionary->entries[(uint32_t)slot - 1].start);
+    else if (slot)
+        __builtin_prefetch(&dictionary->entries[(uint32_t)slot - 1]);
+}
+
 static int bytes_map(ParquetDictionary *dictionary, const ParquetValues *values, uint32_t *ret, int *mapped, Error *error)
 {
+    uint32_t hashes[BATCH_ROWS_MAX], slot, entry;
+    bool full = false;
+
+    for (int i = 0; i < values->count; i++)
+        hashes[i] = (uint32_t)XXH3_64bits(values->bytes + values->starts[i], values->lengths[i]);
     for (int i = 0; i < values->count; i++) {
         const uint8_t *bytes = values->bytes + values->starts[i];
-        uint32_t length = values->lengths[i], hash, slot, entry;
-        bool full = false;
 
-        if (i && length == values->lengths[i - 1] && (!length || memcmp(bytes, values->bytes + values->starts[i - 1], length) == 0)) {
-            ret[i] = ret[i - 1];
-            continue;
+        if (i + 3 * AHEAD < values->count) {
+            __builtin_prefetch(&dictionary->slots[hashes[i + 3 * AHEAD] & dictionary->slots_mask]);
+            entry_prefetch(dictionary, hashes[i + 2 * AHEAD], false);
+            entry_prefetch(dictionary, hashes[i + AHEAD], true);
         }
-        hash = (uint32_t)XXH3_64bits(bytes, length);
-        if (!bytes_find(dictionary, bytes, length, hash, &slot, &entry)) {
+        if (!bytes_find(dictionary, bytes, values->lengths[i], hashes[i], &slot, &entry)) {
             entry = dictionary->count;
-            if (bytes_entry_add(dictionary, bytes, length, hash, slot, &full, error) < 0)
+            if (bytes_entry_add(dictionary, bytes, values->lengths[i], hashes[i], slot, &full, error) < 0)
                 return -1;
             if (full) {
                 *mapped = i;
@@ -258,6 +282,6 @@ void parquet_dictionary_bounds(ParquetDictionary *dictionary, const ParquetType 
         if (!dictionary->used[i])
             continue;
         dictionary->used[i] = 0;
-        parquet_bounds_add_bytes(bounds, type, (const uint8_t *)dictionary->values.data + dictionary->starts[i], dictionary->lengths[i]);
+        parquet_bounds_add_bytes(bounds, type, (const uint8_t *)dictionary->values.data + dictionary->entries[i].start, dictionary->entries[i].length);
     }
 }

@@ -10,12 +10,16 @@
 
 #define DICTIONARY_ENTRIES_MAX 131072
 
+/* One value among `values`. */
+typedef struct ParquetEntry {
+    uint32_t start, length;
+} ParquetEntry;
+
 typedef struct ParquetDictionary {
     int width;         /* of numbers; 0 for BYTE_ARRAY and FIXED */
     size_t bytes_max;
     Buffer values;     /* the entries one after another */
-    uint32_t *lengths; /* [room], with width 0 */
-    uint32_t *starts;
+    ParquetEntry *entries; /* [room], with width 0 */
     uint8_t *used;     /* [room], with width 0: by the page under construction */
     uint32_t count;
     uint32_t room;

@@ -6,6 +6,8 @@
 
 #define PAGE_BYTES_MAX INT32_MAX /* parquet.thrift, PageHeader: sizes are i32 */
 #define DICTIONARY_SHARE 8       /* of a dictionary's bytes, what its first full page is charged with */
+#define DICTIONARY_LARGE 8192    /* entries from which looking up a number costs more than compressing it */
+#define DICTIONARY_TOLL 6        /* so that it must save a sixth */
 #define EXPAND_FACTOR 2          /* values are not written out to be tried where that takes more than so many full pages */
 
 int parquet_page_write(const Buffer *packed, size_t plain, int type, uint32_t count, ParquetEncoding encoding, Buffer *out, size_t *header, Error *error)
@@ -85,6 +87,21 @@ static int page_pack(const ParquetChunk *chunk, ParquetShop *shop, ParquetEncodi
     return parquet_codec_pack(shop->codec, shop->plain.data, shop->plain.length, packed, error);
 }
 
+/* "Plain" of the entries: as they lie, but for BYTE_ARRAY, where each has its length in front. */
+static int entries_encode(const ParquetDictionary *dictionary, Buffer *out, Error *error)
+{
+    if (buffer_reserve(out, dictionary->values.length + (size_t)dictionary->count * 4, error) < 0)
+        return -1;
+    for (uint32_t i = 0; i < dictionary->count; i++) {
+        const ParquetEntry *entry = &dictionary->entries[i];
+
+        memcpy(out->data + out->length, &entry->length, 4);
+        memcpy(out->data + out->length + 4, dictionary->values.data + entry->start, entry->length);
+        out->length += 4 + entry->length;
+    }
+    return 0;
+}
+
 int parquet_dictionary_pack(const ParquetChunk *chunk, ParquetShop *shop, size_t *plain, Error *error)
 {
     const ParquetDictionary *dictionary = &chunk->dictionary;
@@ -92,9 +109,8 @@ int parquet_dictionary_pack(const ParquetChunk *chunk, ParquetShop *shop, size_t
 
     buffer_clear(&shop->plain);
     buffer_clear(packed);
-    if (chunk->type.physical == PARQUET_BYTE_ARRAY
-            ? bytes_encode(&shop->plain, (const uint8_t *)dictionary->values.data, dictionary->lengths, dictionary->count, error) < 0
-            : buffer_append(&shop->plain, dictionary->values.data, dictionary->values.length, error) < 0)
+    if (chunk->type.physical == PARQUET_BYTE_ARRAY ? entries_encode(dictionary, &shop->plain, error) < 0
+                                                   : buffer_append(&shop->plain, dictionary->values.data, dictionary->values.length, error) < 0)
         return -1;
     *plain = shop->plain.length;
     return parquet_codec_pack(shop->codec, shop->plain.data, shop->plain.length, packed, error);
@@ -119,10 +135,9 @@ int parquet_page_expand(ParquetChunk *chunk, Error *error)
             to += width;
             continue;
         }
-        if (dictionary->lengths[entry]) /* where all entries are empty there are no bytes to point at */
-            memcpy(to, dictionary->values.data + dictionary->starts[entry], dictionary->lengths[entry]);
-        to += dictionary->lengths[entry];
-        page->entries[i] = dictionary->lengths[entry];
+        memcpy(to, dictionary->values.data + dictionary->entries[entry].start, dictionary->entries[entry].length);
+        to += dictionary->entries[entry].length;
+        page->entries[i] = dictionary->entries[entry].length;
     }
     page->values.length = (size_t)(to - page->values.data);
     return 0;
@@ -177,6 +192,8 @@ static int dictionary_try(ParquetChunk *chunk, ParquetShop *shop, bool last, Par
         return -1;
     ret->dictionary = shop->packed[1].length;
     cost = shop->packed[0].length + (last ? ret->dictionary : ret->dictionary / DICTIONARY_SHARE);
+    if (chunk->dictionary.width && chunk->dictionary.count > DICTIONARY_LARGE)
+        cost += cost / DICTIONARY_TOLL;
     buffer_init(&entries, SIZE_MAX / 2);
     buffer_init(&chunk->open.values, kept.values.maximum);
     if (buffer_append(&entries, kept.entries, kept.count * sizeof *kept.entries, error) == 0) {

@@ -191,13 +191,31 @@ static int take_text(Taking *taking)
 
 /* ---- bytes ----------------------------------------------------------------- */
 
+/* Most columns are ASCII throughout, which one look at all their bytes tells. */
+static bool ascii(const uint8_t *bytes, size_t length)
+{
+    uint64_t seen = 0, eight;
+    size_t at = 0;
+
+    for (; at + 8 <= length; at += 8) {
+        memcpy(&eight, bytes + at, 8);
+        seen |= eight;
+    }
+    for (; at < length; at++)
+        seen |= bytes[at];
+    return !(seen & UINT64_C(0x8080808080808080));
+}
+
 /* Where text is not UTF-8: readers trust the annotation, so that what is not must not carry it. */
 static int text_check(const Taking *taking)
 {
     const ColumnVector *vector = taking->vector;
     const uint8_t *bytes = (const uint8_t *)vector->bytes.data;
+    const uint32_t *offsets = vector->offsets + taking->first;
     char what[96];
 
+    if (!bytes || ascii(bytes + offsets[0], offsets[taking->values->rows] - offsets[0]))
+        return 0;
     for (int row = taking->first; row < taking->first + taking->values->rows; row++) {
         uint32_t start = vector->offsets[row], length = vector->offsets[row + 1] - start;
         size_t bad;
