@@ -41,8 +41,8 @@ INSERT INTO _sluice.option (scope, name, type, low, high, choices, default_value
 	('setting', 'late_seconds', 'number', 1, 604800, NULL, '300', false, 'age of the oldest unread change, beyond max_file_age, from which a table is late'),
 	('setting', 'keyless_tries', 'integer', 1, 100, NULL, '5', false, 'scans of a table without key before its keyless policy decides'),
 	('setting', 'resync_min_interval_seconds', 'number', 0, 604800, NULL, '0', false, 'least time between two resyncs of one table'),
-	('table', 'format', 'text', NULL, NULL, '{jsonl,csv}', 'jsonl', false, 'file format'),
-	('table', 'compression', 'text', NULL, NULL, '{none,gzip,zstd}', 'zstd', false, 'compression of the files'),
+	('table', 'format', 'text', NULL, NULL, '{jsonl,csv,parquet}', 'jsonl', false, 'file format'),
+	('table', 'compression', 'text', NULL, NULL, '{none,gzip,zstd,snappy}', 'zstd', false, 'compression of the files; snappy: parquet only'),
 	('table', 'compression_level', 'integer', 0, 19, NULL, '0', false, '0: the compression''s default (zstd 1, gzip 6)'),
 	('table', 'profile', 'text', NULL, NULL, '{sluice,debezium}', 'sluice', false, 'layout of a row'),
 	('table', 'target_file_bytes', 'integer', 65536, 5368709120, NULL, '134217728', false, 'size at which a file closes'),
@@ -102,6 +102,12 @@ INSERT INTO _sluice.option (scope, name, type, low, high, choices, default_value
 	('target/s3', 'parallel_parts', 'integer', 1, 8, NULL, NULL, false, 'parts under way at once, each in memory; fewer while the store says SlowDown. Default 4'),
 	('target/s3', 'tries', 'integer', 1, 100, NULL, NULL, false, 'attempts at a request before the batch is tried again later'),
 	('target/s3', 'unfenced', 'boolean', NULL, NULL, NULL, NULL, false, 'accept a target that cannot refuse to overwrite');
+
+INSERT INTO _sluice.option (scope, name, type, low, high, choices, only_for, doc) VALUES
+	('table', 'row_group_bytes', 'integer', 16384, 1073741824, NULL, '{parquet}', 'bytes of a row group, compressed (default 64 MiB); less where memory is short'),
+	('table', 'bloom_columns', 'list', NULL, NULL, NULL, '{parquet}', 'columns of the file that get a Bloom filter, for look-ups by single values'),
+	('table', 'timestamp_precision', 'text', NULL, NULL, '{exact,micros}', '{parquet}',
+		'exact (default): time, seven fractional digits and offsets land as text; micros: as TIME and TIMESTAMP, offsets folded in, a seventh digit stops the table');
 
 INSERT INTO _sluice.option (scope, name, type, high, choices, only_for, doc) VALUES
 	('table', 'csv_header', 'boolean', NULL, NULL, '{csv}', 'a first line with the names of the columns (default true)'),

@@ -19,6 +19,7 @@
 #define PAGES_PER_CHUNK 4   /* a row group's share of one column is worth some pages, however many columns there are */
 #define PAGE_ROW_BYTES 8    /* a page of narrow values closes by rows, as if each took so much */
 #define SHOP_PAGES 6        /* pages' worth of memory that encoding one page takes */
+#define CODEC_BYTES MIB(1)  /* of zstd's tables, about */
 #define BLOOM_SHARE 16      /* of a row group's bytes, what a Bloom filter may take */
 #define MAGIC_BYTES 4
 
@@ -33,6 +34,7 @@ typedef struct Parquet {
     size_t memory_max;
     uint64_t at;       /* bytes given to the output */
     uint64_t rows;     /* in the row group */
+    bool finished;
 } Parquet;
 
 static int give(Parquet *parquet, const void *data, size_t length, Error *error)
@@ -89,7 +91,7 @@ static int group_give(Parquet *parquet, Error *error)
 
 static bool group_full(const Parquet *parquet)
 {
-    size_t memory = SHOP_PAGES * parquet->shop.page_bytes;
+    size_t memory = CODEC_BYTES + SHOP_PAGES * parquet->shop.page_bytes;
     uint64_t bytes = 0;
 
     for (size_t i = 0; i < parquet->columns; i++) {
@@ -115,8 +117,11 @@ static int parquet_write(void *state, const ColumnBatch *batch, int first, int c
 static uint64_t parquet_held(const void *state)
 {
     const Parquet *parquet = state;
-    uint64_t held = parquet_footer_size(&parquet->footer, parquet->chunks) + (parquet->at ? 0 : MAGIC_BYTES);
+    uint64_t held;
 
+    if (parquet->finished)
+        return 0;
+    held = parquet_footer_size(&parquet->footer, parquet->chunks) + (parquet->at ? 0 : MAGIC_BYTES);
     for (size_t i = 0; i < parquet->columns; i++)
         held += parquet_chunk_size(&parquet->chunks[i]);
     return held;
@@ -132,8 +137,7 @@ static int parquet_finish(void *state, Error *error)
     buffer_clear(out);
     if (parquet_footer_write(&parquet->footer, parquet->at, out, error) < 0)
         return -1;
-    buffer_free(&parquet->footer.column_indexes); /* they are held no more */
-    buffer_free(&parquet->footer.offset_indexes);
+    parquet->finished = true;
     return give(parquet, out->data, out->length, error);
 }
 
