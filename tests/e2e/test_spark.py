@@ -11,6 +11,7 @@ import rowfile
 from spark import rows_scanned
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "unit"))
+import parquet_index  # noqa: E402
 import property_text  # noqa: E402
 
 DAY_ZERO = 719_163      # proleptic ordinal of 1970-01-01
@@ -103,3 +104,16 @@ def test_spark_skips_what_statistics_page_index_and_bloom_filter_exclude(spark, 
     token = rows[777].values[4].decode()
     found, scanned = rows_scanned(frame.filter(f"token = '{token}'").select("id"))
     assert [r.id for r in found] == [777] and scanned < count / 5, f"bloom filter: {scanned} rows left the scan"
+
+
+def test_spark_skips_pages_by_the_page_index(spark, workdir):
+    """Within one row group: the statistics of the chunk exclude nothing here."""
+    fields = [rowfile.Field("id", "int64", nullable=False), rowfile.Field("code", "string")]
+    count, wanted = 100_000, 95_000
+    rows = [rowfile.Row("R", [n, f"{n:08}".encode()]) for n in range(count)]
+    path = workdir / "pages.parquet"
+    rowfile.land(path, {"format": "parquet", "compression": "zstd", "options": {"row_group_bytes": 4 << 20}}, fields, rows)
+    assert len(parquet_index.read(path).groups) == 1
+    for condition in (f"id >= {wanted}", f"code >= '{wanted:08}'"):
+        found, scanned = rows_scanned(spark.read.parquet(str(path)).filter(condition).select("id"))
+        assert [r.id for r in found] == list(range(wanted, count)) and scanned < count / 2, f"{condition}: {scanned} rows left the scan"
