@@ -66,7 +66,7 @@ BEGIN
 		BEGIN
 			PERFORM sluice.add_table(full_name, $2, $5);
 			-- A dry run does it too and takes it back, so that it cannot promise what would fail.
-			PERFORM _sluice.fail('SL090', 'dry run', NULL) WHERE $6;
+			PERFORM _sluice.fail('SL090', 'dry run', 'It is taken back.') WHERE $6;
 		EXCEPTION WHEN SQLSTATE 'SL090' THEN
 			NULL;
 		WHEN feature_not_supported OR undefined_column THEN
