@@ -158,3 +158,30 @@ def test_every_before_is_what_was_held_across_files_batches_and_crashes(stack, t
     assert not wrong and {row["n"] for row in held.values()} == {2}
     figures = dict(stack.sql("SELECT key, rows FROM sluice.file WHERE table_name = %s", stack.table_name("dbo.many")))
     assert len(figures) >= 6 and figures == {f"{stack.prefix}/{file.key}": len(file_lines(stack, file.key)) for file in stack.landed().of("dbo.many")}
+
+
+def test_a_connectors_json_captures_the_tables_it_captured(stack):
+    for table in ("customers", "orders", "audit"):
+        stack.tsql(f"CREATE TABLE dbo.{table} (id int NOT NULL PRIMARY KEY, name nvarchar(20), secret nvarchar(20))")
+        stack.enable_cdc(f"dbo.{table}")
+        stack.tsql(f"INSERT INTO dbo.{table} VALUES (1, N'{table}', N'hidden')")
+    document = json.dumps({"name": "shop-connector", "config": {
+        "connector.class": "io.debezium.connector.sqlserver.SqlServerConnector", "tasks.max": "1", "topic.prefix": "server1",
+        "database.hostname": stack.simulator.host, "database.port": str(stack.simulator.port), "database.user": stack.simulator.login,
+        "database.password": stack.simulator.password, "database.names": stack.name, "database.encrypt": "false", "poll.interval.ms": "100",
+        "table.include.list": "dbo\\.(customers|orders)", "column.mask.with.5.chars": ".*\\.secret", "decimal.handling.mode": "string"}})
+    stack.add_target()
+    stack.environment[f"{stack.name.upper()}_PASSWORD"] = stack.simulator.password
+    stack.start()
+    ask = "SELECT item, effect FROM sluice.import_debezium(%s, %s, 'lake', dry_run => %s) WHERE effect IN ('add', 'later', 'exists')"
+    assert ("tables", "later") in stack.sql(ask, document, stack.name, False)
+    stack.sql("CALL sluice.refresh(%s)", stack.name)
+    wanted = {(f"table {stack.name}.dbo.{table}", "add") for table in ("customers", "orders")}
+    for dry_run in (True, False):
+        assert {row for row in stack.sql(ask, document, stack.name, dry_run) if row[0].startswith("table ")} == wanted
+    for table in ("customers", "orders"):
+        stack.wait_state(f"dbo.{table}")
+        stack.wait_uploaded(f"dbo.{table}")
+        event, = events_of(stack, f"dbo.{table}")
+        assert event["after"] == {"id": 1, "name": table} and event["source"]["name"] == "server1", "and the masked column stays away"
+    assert stack.one("SELECT count(*) FROM sluice.table_status") == 2
