@@ -44,7 +44,7 @@ INSERT INTO _sluice.option (scope, name, type, low, high, choices, default_value
 	('table', 'format', 'text', NULL, NULL, '{jsonl,csv,parquet}', 'jsonl', false, 'file format'),
 	('table', 'compression', 'text', NULL, NULL, '{none,gzip,zstd,snappy}', 'zstd', false, 'compression of the files; snappy: parquet only'),
 	('table', 'compression_level', 'integer', 0, 19, NULL, '0', false, '0: the compression''s default (zstd 1, gzip 6)'),
-	('table', 'profile', 'text', NULL, NULL, '{sluice,debezium}', 'sluice', false, 'layout of a row'),
+	('table', 'profile', 'text', NULL, NULL, '{sluice,debezium,dms}', 'sluice', false, 'layout of a row; dms: of folders and names too'),
 	('table', 'target_file_bytes', 'integer', 65536, 5368709120, NULL, '134217728', false, 'size at which a file closes'),
 	('table', 'max_file_age', 'number', 0, 86400, NULL, '60', false, 'seconds that a change may wait to be landed'),
 	('table', 'max_value_bytes', 'integer', 1024, 2147483647, NULL, '16777216', false, 'largest value; beyond it the table stops'),
@@ -116,6 +116,11 @@ INSERT INTO _sluice.option (scope, name, type, high, choices, only_for, doc) VAL
 		'dates and times as the connector''s property of that name has them (default adaptive)'),
 	('table', 'binary_handling_mode', 'text', NULL, '{bytes,base64,base64-url-safe,hex}', '{debezium}', 'binary as the connector''s property of that name has it (default bytes)'),
 	('table', 'schemas_enable', 'boolean', NULL, NULL, '{debezium}', 'each event with its schema, as Kafka Connect''s JsonConverter writes it'),
+	('table', 'timestamp_column_name', 'text', 128, NULL, '{dms}', 'name of a column with the commit time, for loaded rows that of the load; not set: there is none'),
+	('table', 'include_op_for_full_load', 'boolean', NULL, NULL, '{dms}', 'column Op, I, in the files of the load too'),
+	('table', 'cdc_inserts_only', 'boolean', NULL, NULL, '{dms}', 'of the changes only inserts land'),
+	('table', 'cdc_inserts_and_updates', 'boolean', NULL, NULL, '{dms}', 'of the changes only inserts and updates land'),
+	('table', 'change_seq_column', 'text', 128, NULL, '{dms}', 'name of a column that sorts rows as they were committed, such as AR_H_CHANGE_SEQ; not set: there is none'),
 	('table', 'topic_prefix', 'text', 255, NULL, '{debezium}', 'the name of the source in the event (default: the source''s)');
 
 CREATE FUNCTION _sluice.setting(text) RETURNS text
@@ -230,7 +235,10 @@ CREATE FUNCTION _sluice.profile_default(options jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
 	-- Neither layout can say that a value was not logged: it is read again.
-	SELECT CASE $1 ->> 'profile' WHEN 'debezium' THEN '{"lob": "reread"}'::jsonb ELSE '{}' END
+	SELECT CASE $1 ->> 'profile' WHEN 'debezium' THEN '{"lob": "reread"}'::jsonb
+		-- As AWS DMS does where nobody says otherwise.
+		WHEN 'dms' THEN '{"lob": "reread", "format": "csv"}'::jsonb || CASE WHEN coalesce($1 ->> 'format', 'csv') = 'csv' THEN '{"compression": "none"}' ELSE '{}' END::jsonb
+		ELSE '{}' END
 $$;
 COMMENT ON FUNCTION _sluice.profile_default(jsonb) IS 'Defaults of a table''s options that its profile sets: the one place for them';
 
@@ -254,6 +262,11 @@ BEGIN
 	ELSIF level > most THEN
 		PERFORM _sluice.fail('22023', format('compression %s has no level %s', o ->> 'compression', level),
 			CASE most WHEN 0 THEN 'Leave compression_level out.' ELSE format('Use 1 to %s, or 0 for the default.', most) END);
+	END IF;
+	IF (o ->> 'cdc_inserts_only')::boolean AND (o ->> 'cdc_inserts_and_updates')::boolean THEN
+		PERFORM _sluice.fail('22023', 'options cdc_inserts_only and cdc_inserts_and_updates exclude each other', 'Set one of them.');
+	ELSIF (SELECT count(DISTINCT lower(c)) < count(*) FROM unnest(_sluice.dms_columns(o)) c) THEN
+		PERFORM _sluice.fail('22023', 'two of the columns that the profile adds have the same name', 'Choose other names for timestamp_column_name and change_seq_column; Op is taken.');
 	END IF;
 	SELECT p.* INTO foreign_option FROM _sluice.option p
 	WHERE p.scope = 'table' AND given ? p.name AND NOT p.only_for && ARRAY[o ->> 'format', o ->> 'profile'] ORDER BY p.name LIMIT 1;

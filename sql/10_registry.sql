@@ -119,6 +119,7 @@ CREATE TABLE _sluice.tab (
 	version       integer NOT NULL DEFAULT 0,
 	next_version  integer,
 	announced     text,
+	name_stamp    text,
 	position      _sluice.pos,
 	newest        _sluice.pos,
 	pending_since timestamptz,
@@ -154,6 +155,7 @@ CREATE INDEX tab_target ON _sluice.tab (target_id);
 COMMENT ON COLUMN _sluice.tab.probed_since IS 'From then on each poll asked this table''s change log too; infinity while it cannot be asked. Only a cut whose poll began later speaks for the table';
 COMMENT ON TABLE _sluice.tab IS 'A captured table: what is wanted, where it stands (epoch, position, pending change, load, fence), what troubles it. Everything up to and including position is landed; a table without pending change is at its source''s cut';
 
+COMMENT ON COLUMN _sluice.tab.name_stamp IS 'Profile dms: the time in the name of the last change file; no later one stands before it';
 COMMENT ON COLUMN _sluice.tab.announced IS 'Schema version and format (announce_tag) whose schema files stand in the current epoch; NULL: none, as far as is known';
 
 CREATE TABLE _sluice.epoch (

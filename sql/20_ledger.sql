@@ -42,6 +42,7 @@ CREATE TABLE _sluice.batch (
 	stem        text,
 	day         date,
 	hour        integer CHECK (hour BETWEEN 0 AND 23),
+	stamp       text,
 	format      jsonb,
 	target_file_bytes bigint,
 	max_value_bytes bigint,

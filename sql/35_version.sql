@@ -65,6 +65,15 @@ AS $$
 $$;
 COMMENT ON FUNCTION _sluice.columns_refused(_sluice.tab, _sluice.capture_instance) IS 'Columns that cannot be captured exactly and are not excluded, with the reason';
 
+CREATE FUNCTION _sluice.column_clash(t _sluice.tab, c _sluice.capture_instance) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT format('table %s has a column %s, and profile %s adds one of that name', $1.name, e ->> 'name', $1.options ->> 'profile')
+	FROM unnest(_sluice.dms_columns($1.options)) added, jsonb_array_elements(_sluice.columns_build($1, $2)) e
+	WHERE lower(e ->> 'name') = lower(added) LIMIT 1
+$$;
+COMMENT ON FUNCTION _sluice.column_clash(_sluice.tab, _sluice.capture_instance) IS 'A column of the table that is named as one that its profile adds, readers compare without regard to case; NULL where there is none';
+
 CREATE FUNCTION _sluice.instance_newest(source_id bigint, source_object_id bigint) RETURNS _sluice.capture_instance
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$

@@ -124,7 +124,7 @@ COMMENT ON FUNCTION _sluice.plan_epoch(bigint) IS 'Tables without epoch get a ba
 CREATE FUNCTION _sluice.table_path(t _sluice.tab) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT format('%s%s/%s', _sluice.prefix(g.options), s.path_part, $1.path_part)
+	SELECT _sluice.prefix(g.options) || CASE WHEN _sluice.lands_as_dms($1) THEN _sluice.dms_folder($1.schema_name, $1.table_name) ELSE s.path_part || '/' || $1.path_part END
 	FROM _sluice.source s, _sluice.target g WHERE s.source_id = $1.source_id AND g.target_id = $1.target_id
 $$;
 COMMENT ON FUNCTION _sluice.table_path(_sluice.tab) IS 'The folder of a table';

@@ -4,8 +4,8 @@ CREATE FUNCTION _sluice.key_day(key text) RETURNS date
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 	-- A 31st of February, which only a stranger's key can name, is some day of March and no error.
-	SELECT make_date(d[1]::integer, d[2]::integer, 1) + d[3]::integer - 1
-	FROM regexp_match($1, '/sluice_day=([12]\d{3})-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])/') d
+	SELECT coalesce((SELECT make_date(d[1]::integer, d[2]::integer, 1) + d[3]::integer - 1
+		FROM regexp_match($1, '/sluice_day=([12]\d{3})-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])/') d), (SELECT k.day FROM _sluice.dms_key($1) k))
 $$;
 COMMENT ON FUNCTION _sluice.key_day(text) IS 'The day in an object''s key';
 

@@ -115,9 +115,11 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT jsonb_agg(jsonb_build_object('batch_id', b.batch_id, 'generation', b.generation, 'table_id', b.table_id, 'table', t.name, 'work', b.work,
 		'epoch', b.epoch, 'incarnation', b.incarnation, 'from', b.from_pos, 'to', b.to_pos, 'job_id', b.job_id, 'range', b.range_no, 'keys', b.keys)
-		|| jsonb_build_object('keyless', b.keyless, 'path', format('%s/sluice_epoch=%s/sluice_kind=%s', _sluice.table_path(t), b.epoch, b.work), 'stem', b.stem,
+		|| jsonb_build_object('keyless', b.keyless, 'path', CASE WHEN n.dms THEN _sluice.table_path(t)
+			ELSE format('%s/sluice_epoch=%s/sluice_kind=%s', _sluice.table_path(t), b.epoch, b.work) END, 'stem', CASE WHEN n.dms THEN _sluice.dms_stem(b) ELSE b.stem END,
+		'naming', CASE WHEN n.dms THEN 'dms' END, 'stamp', b.stamp, 'stamp_after', t.name_stamp, 'load_us', (extract(epoch FROM n.source_time) * 1000000)::bigint,
 		'day', to_char(b.day::timestamp, 'YYYY-MM-DD'), 'hour', lpad(b.hour::text, 2, '0'), 'format', b.format, 'target_file_bytes', b.target_file_bytes,
-		'max_value_bytes', b.max_value_bytes, 'lob', b.lob, 'utc_offset_minutes', (SELECT x.utc_offset_minutes FROM _sluice.source_state x WHERE x.source_id = b.source_id), 'retention', b.retention, 'commit', b.commit_no, 'seals', _sluice.seals_doc(b.batch_id))
+		'max_value_bytes', b.max_value_bytes, 'lob', b.lob, 'utc_offset_minutes', n.utc_offset_minutes, 'retention', b.retention, 'commit', b.commit_no, 'seals', _sluice.seals_doc(b.batch_id))
 		|| jsonb_build_object('schema', jsonb_build_object('id', v.table_id, 'version', v.version, 'source_schema', t.schema_name, 'source_table', t.table_name,
 		'instance', v.instance, 'instance_object_id', v.instance_object_id, 'source_object_id', v.source_object_id, 'command_id', v.command_id,
 		-- Where the source's own key is not the fold's, an update must name the row it takes away.
@@ -127,6 +129,7 @@ AS $$
 		ORDER BY b.oldest_at, b.batch_id)
 	FROM _sluice.batch b JOIN _sluice.tab t USING (table_id) JOIN _sluice.source s ON s.source_id = b.source_id JOIN _sluice.target g ON g.target_id = b.target_id
 	JOIN _sluice.schema_version v ON v.table_id = b.table_id AND v.version = b.version
+	LEFT JOIN LATERAL (SELECT x.source_time, x.utc_offset_minutes, b.format ->> 'profile' = 'dms' AS dms FROM _sluice.source_state x WHERE x.source_id = b.source_id) n ON true
 	WHERE b.batch_id = ANY ($1)
 $$;
 COMMENT ON FUNCTION _sluice.batch_docs(bigint[]) IS 'Batches of tables as a runner gets them';
@@ -141,7 +144,8 @@ AS $$
 			-- A number drawn and not committed may have its manifest already: it is looked at again.
 			'after', (SELECT coalesce((SELECT min(c.commit_no) FROM _sluice.commit c WHERE c.source_id = p.source_id AND c.target_id = p.target_id), p.next_commit) - 1
 				FROM _sluice.pair p WHERE p.source_id = $1.source_id AND p.target_id = $1.target_id),
-			'orphans', (SELECT coalesce(jsonb_agg(jsonb_build_object('table_id', t.table_id, 'path', format('%s/sluice_epoch=%s/', _sluice.table_path(t), t.epoch)) ORDER BY t.table_id), '[]')
+			'orphans', (SELECT coalesce(jsonb_agg(jsonb_build_object('table_id', t.table_id, 'path', CASE WHEN _sluice.lands_as_dms(t) THEN _sluice.table_path(t) || '/'
+				ELSE format('%s/sluice_epoch=%s/', _sluice.table_path(t), t.epoch) END) ORDER BY t.table_id), '[]')
 				FROM _sluice.tab t WHERE t.source_id = $1.source_id AND t.target_id = $1.target_id AND t.wanted <> 'dropped' AND t.epoch > 0))
 		ELSE '{}' END || CASE WHEN $1.work IN ('recover', 'sweep') THEN jsonb_build_object('sweep',
 			(SELECT jsonb_build_array(format('%s%s/', _sluice.prefix(g.options), s.path_part), format('%s_sluice/%s/', _sluice.prefix(g.options), s.path_part))

@@ -59,11 +59,11 @@ AS $$
 		last_file boolean, position text, position_after text, last_key jsonb)
 	WHERE r.attempt IS NOT NULL
 	ON CONFLICT DO NOTHING;
-	UPDATE _sluice.batch b SET day = coalesce(b.day, r.day), hour = coalesce(b.hour, r.hour),
+	UPDATE _sluice.batch b SET day = coalesce(b.day, r.day), hour = coalesce(b.hour, r.hour), stamp = coalesce(b.stamp, r.stamp),
 		-- Read more than once, the lowest L holds for all rows of a range; a scan ends where its last reading did.
 		position = least(b.position, r.position)::_sluice.pos, position_after = greatest(b.position_after, r.after)::_sluice.pos,
 		state = CASE WHEN b.commit_no IS NOT NULL OR r.last THEN 'sealed' ELSE 'sealing' END, fail_count = 0
-	FROM (SELECT (e ->> 'batch_id')::bigint AS batch_id, min((e ->> 'day')::date) AS day, min((e ->> 'hour')::integer) AS hour,
+	FROM (SELECT (e ->> 'batch_id')::bigint AS batch_id, min((e ->> 'day')::date) AS day, min((e ->> 'hour')::integer) AS hour, min(e ->> 'stamp') AS stamp,
 			min(nullif(e ->> 'position', '')) AS position, max(nullif(e ->> 'position_after', '')) AS after, bool_or(coalesce((e ->> 'last_file')::boolean, false)) AS last
 		FROM jsonb_array_elements($1) e GROUP BY 1) r
 	WHERE b.batch_id = r.batch_id;
@@ -101,11 +101,12 @@ AS $$
 		CROSS JOIN jsonb_to_recordset(coalesce(nullif(d -> 'files', 'null'), '[]')) f(file_no integer, key text, attempt text, first text, last text, rows bigint, bytes bigint, etag text)
 		WHERE b.batch_id = ANY ($1)
 		ON CONFLICT DO NOTHING
-		RETURNING table_id, work, rows, bytes
+		RETURNING table_id, work, rows, bytes, key
 	)
-	UPDATE _sluice.tab t SET files = t.files + n.files, bytes = t.bytes + n.bytes, rows_loaded = t.rows_loaded + n.loaded, rows_changed = t.rows_changed + n.changed
+	UPDATE _sluice.tab t SET name_stamp = greatest(t.name_stamp, n.stamp), files = t.files + n.files, bytes = t.bytes + n.bytes, rows_loaded = t.rows_loaded + n.loaded, rows_changed = t.rows_changed + n.changed
 	FROM (SELECT s.table_id, count(*) AS files, coalesce(sum(s.bytes), 0)::bigint AS bytes, coalesce(sum(s.rows) FILTER (WHERE s.work = 'load'), 0)::bigint AS loaded,
-			coalesce(sum(s.rows) FILTER (WHERE s.work = 'cdc'), 0)::bigint AS changed FROM stored s GROUP BY s.table_id) n
+			coalesce(sum(s.rows) FILTER (WHERE s.work = 'cdc'), 0)::bigint AS changed,
+			max(k.stamp) AS stamp FROM stored s LEFT JOIN LATERAL _sluice.dms_key(s.key) k ON s.work = 'cdc' GROUP BY s.table_id) n
 	WHERE t.table_id = n.table_id
 $$;
 COMMENT ON FUNCTION _sluice.files_store(bigint[], jsonb, bigint) IS 'Files of batches become ledger, once per object key, and count';

@@ -21,11 +21,12 @@ AS $$
 			($1 ->> 'schema_version')::integer, $3, f.file_no, f.attempt, f.first, f.last, f.rows, f.bytes, f.etag
 		FROM jsonb_to_recordset(coalesce(nullif($1 -> 'files', 'null'), '[]')) f(file_no integer, key text, attempt text, first text, last text, rows bigint, bytes bigint, etag text)
 		ON CONFLICT DO NOTHING
-		RETURNING work, rows, bytes
+		RETURNING work, rows, bytes, key
 	)
-	UPDATE _sluice.tab x SET files = x.files + n.files, bytes = x.bytes + n.bytes, rows_loaded = x.rows_loaded + n.loaded, rows_changed = x.rows_changed + n.changed
+	UPDATE _sluice.tab x SET name_stamp = greatest(x.name_stamp, n.stamp), files = x.files + n.files, bytes = x.bytes + n.bytes, rows_loaded = x.rows_loaded + n.loaded, rows_changed = x.rows_changed + n.changed
 	FROM (SELECT count(*) AS files, coalesce(sum(s.bytes), 0)::bigint AS bytes, coalesce(sum(s.rows) FILTER (WHERE s.work = 'load'), 0)::bigint AS loaded,
-		coalesce(sum(s.rows) FILTER (WHERE s.work = 'cdc'), 0)::bigint AS changed FROM stored s) n
+		coalesce(sum(s.rows) FILTER (WHERE s.work = 'cdc'), 0)::bigint AS changed, max(k.stamp) AS stamp
+		FROM stored s LEFT JOIN LATERAL _sluice.dms_key(s.key) k ON s.work = 'cdc') n
 	WHERE x.table_id = $2.table_id AND n.files > 0
 $$;
 COMMENT ON FUNCTION _sluice.adopt_files(jsonb, _sluice.tab, bigint) IS 'Files of a manifest''s entry become ledger';
@@ -99,6 +100,8 @@ BEGIN
 	-- Older days have left the ledger.
 	SELECT array_agg(k ORDER BY k) INTO orphans FROM jsonb_array_elements_text(coalesce(arg -> 'keys', '[]')) k
 	WHERE t.table_id IS NOT NULL AND coalesce(_sluice.key_day(k), 'infinity') > kept
+		-- A folder of profile dms holds all epochs, and may hold what AWS DMS itself once wrote there.
+		AND (NOT _sluice.lands_as_dms(t) OR (_sluice.dms_key(k)).epoch = t.epoch)
 		AND NOT _sluice.is_schema_key(k)
 		AND NOT EXISTS (SELECT FROM _sluice.file f WHERE f.day = _sluice.key_day(k) AND f.target_id = t.target_id AND f.key = k)
 		AND NOT EXISTS (SELECT FROM _sluice.seal s WHERE s.key = k);

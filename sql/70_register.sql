@@ -198,6 +198,7 @@ BEGIN
 	VALUES (s.source_id, g.target_id, parts[2], parts[3], full_name, _sluice.table_folder(parts[2], parts[3]), given, _sluice.caller(),
 		'the source has not been looked at yet', format('SELECT * FROM sluice.source_status WHERE source = %L;', s.name))
 	RETURNING * INTO t;
+	PERFORM _sluice.dms_folder_check(t);
 	PERFORM _sluice.table_settle(t.table_id);
 	RETURN QUERY SELECT x.name, coalesce(x.trouble, x.phase), coalesce(x.hint, x.notice_hint, format('SELECT * FROM sluice.status WHERE table_name = %L;', x.name))
 		FROM _sluice.tab x WHERE x.table_id = t.table_id;
@@ -218,9 +219,10 @@ BEGIN
 		PERFORM _sluice.table_resolve(t);
 	END IF;
 	SELECT * INTO t FROM _sluice.tab x WHERE x.table_id = $1;
-	IF t.trouble = 'error' AND t.code IN ('0A000', '42703') THEN
+	IF t.trouble = 'error' AND t.code IN ('0A000', '42701', '42703') THEN
 		-- Said at once, while somebody listens.
 		PERFORM _sluice.fail(t.code, t.message, CASE t.code WHEN '0A000' THEN 'Leave them out: options => ''{"exclude": ["..."]}''.'
+			WHEN '42701' THEN 'Choose another name (timestamp_column_name, change_seq_column), or leave the column out: options => ''{"exclude": ["..."]}''.'
 			ELSE (SELECT u.hint FROM _sluice.source_table s, _sluice.column_unknown(s.source_id, s.object_id, t.options) u
 				WHERE s.source_id = t.source_id AND s.schema_name = t.schema_name AND s.table_name = t.table_name) END);
 	END IF;

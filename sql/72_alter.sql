@@ -106,6 +106,14 @@ BEGIN
 	SELECT u.* INTO unknown FROM _sluice.source_table s, _sluice.column_unknown(s.source_id, s.object_id, $2) u
 	WHERE s.source_id = t.source_id AND s.schema_name = t.schema_name AND s.table_name = t.table_name;
 	PERFORM _sluice.fail('42703', unknown.message, unknown.hint) WHERE unknown.message IS NOT NULL;
+	IF t.epoch > 0 AND coalesce(given ->> 'profile', 'sluice') <> coalesce(t.options ->> 'profile', 'sluice') THEN
+		PERFORM _sluice.fail('55006', format('table %s has files in profile %s: its readers would find another layout beside them', t.name, coalesce(t.options ->> 'profile', 'sluice')),
+			format('SELECT sluice.drop_table(%L); and add it again with the other profile.', t.name));
+	END IF;
+	t.options := given;
+	PERFORM _sluice.fail('42701', _sluice.column_clash(t, c), 'Choose another name, or leave the column out (exclude).')
+	FROM _sluice.capture_instance c WHERE c = _sluice.instance_newest(t.source_id, t.source_object_id) AND _sluice.column_clash(t, c) IS NOT NULL;
+	PERFORM _sluice.dms_folder_check(t);
 	UPDATE _sluice.tab x SET options = given WHERE x.table_id = t.table_id;
 	-- The layout of what is planned stands; a limit that stopped it must not.
 	UPDATE _sluice.batch b SET max_value_bytes = (_sluice.options_full('table', given) ->> 'max_value_bytes')::bigint

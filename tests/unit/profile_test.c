@@ -98,6 +98,61 @@ static void test_left_out(const ColumnBatch *batch)
     profile_close(profile);
 }
 
+static const ColumnBatch *dms_rows(const char *options, bool load, const ColumnBatch *batch, Profile **profile)
+{
+    FormatSpec dms = {.format = "csv", .profile = "dms", .epoch = 7, .incarnation = 3, .load = load, .load_us = INT64_C(86400000000) * 20000};
+    cJSON *parsed = cJSON_Parse(options);
+    const ColumnBatch *got = NULL;
+    int first = 0;
+
+    dms.options = parsed;
+    if (profile_open(&dms, &schema, profile, &error) == 0 && profile_expand(*profile, batch, &first, batch->rows, &got, &error) < 0)
+        got = NULL;
+    cJSON_Delete(parsed);
+    return got;
+}
+
+static void test_dms(ColumnBatch *batch)
+{
+    Profile *profile = NULL;
+    const ColumnBatch *got = dms_rows("{\"timestamp_column_name\": \"moved_at\", \"change_seq_column\": \"AR_H_CHANGE_SEQ\"}", false, batch, &profile);
+
+    if (!check(got != NULL, "a profile dms opens"))
+        return;
+    check(got->schema->count == 6 && strcmp(got->schema->fields[0].name, "Op") == 0 && strcmp(got->schema->fields[4].name, "moved_at") == 0,
+          "Op stands first, the timestamp behind the table's columns");
+    check_text(text_at(got, "Op", 1), "U", "Op is the operation");
+    check_text(text_at(got, "note \"x\"", 2), "three", "the table's columns stand behind Op");
+    check_text(text_at(got, "moved_at", 0), "1970-01-01 00:00:01.000000", "the timestamp is the commit's, as text to the microsecond");
+    check_text(text_at(got, "moved_at", 1), "(null)", "a commit time that is not known is NULL");
+    check_text(text_at(got, "AR_H_CHANGE_SEQ", 2), "0000000007000030050529027", "the sequence is epoch, incarnation and position in digits of fixed width");
+    profile_close(profile);
+    got = dms_rows("{\"timestamp_column_name\": \"moved_at\"}", true, batch, &profile);
+    check(got && got->schema->count == 4 && strcmp(text_at(got, "Op", 0), "(absent)") == 0, "a loaded row has no Op unless it is asked for");
+    check_text(text_at(got, "moved_at", 1), "2024-10-04 00:00:00.000000", "a loaded row has the time of its load");
+    profile_close(profile);
+    batch->op[0] = 'R';
+    got = dms_rows("{\"include_op_for_full_load\": true, \"cdc_inserts_only\": true}", true, batch, &profile);
+    check(got && got->rows > 0 && strcmp(text_at(got, "Op", 0), "I") == 0, "a loaded row is an insert");
+    batch->op[0] = 'I';
+    profile_close(profile);
+}
+
+static void test_dms_left_out(void)
+{
+    cJSON *both = cJSON_Parse("{\"cdc_inserts_and_updates\": true}"), *inserts = cJSON_Parse("{\"cdc_inserts_only\": true}");
+    FormatSpec dms = {.format = "csv", .profile = "dms", .options = both};
+
+    check(profile_lands(&dms, 'I') && profile_lands(&dms, 'U') && !profile_lands(&dms, 'D') && !profile_lands(&dms, 'B'),
+          "cdc_inserts_and_updates leaves deletes out");
+    dms.options = inserts;
+    check(profile_lands(&dms, 'I') && !profile_lands(&dms, 'U') && !profile_lands(&dms, 'D'), "cdc_inserts_only leaves updates and deletes out");
+    dms.load = true;
+    check(profile_lands(&dms, 'R'), "neither leaves out what is loaded");
+    cJSON_Delete(both);
+    cJSON_Delete(inserts);
+}
+
 static void test_names(void)
 {
     Field twin = {.name = "_SLUICE_op", .type = COLUMN_INT32};
@@ -120,6 +175,8 @@ int main(void)
     row_add(batch, 5, "five", 'U');
     test_added(batch);
     test_left_out(batch);
+    test_dms(batch);
+    test_dms_left_out();
     test_names();
     column_batch_free(batch);
     free(batch);

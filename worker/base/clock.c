@@ -4,6 +4,9 @@
 #include <stdio.h>
 #include <time.h>
 
+#define HOUR_US INT64_C(3600000000)
+#define DAY_US (24 * HOUR_US)
+
 int64_t clock_wall_us(void)
 {
     struct timespec now;
@@ -52,17 +55,29 @@ void clock_civil_from_days(int64_t days, int *year, int *month, int *day)
     *year = (int)(year_of_era + era * 400 + (*month <= 2));
 }
 
+/* Whole days since 1970 and the microseconds of the day; also before 1970. */
+static int64_t days_of(int64_t wall_us, int64_t *rest_us)
+{
+    int64_t days = wall_us / DAY_US;
+
+    *rest_us = wall_us % DAY_US;
+    if (*rest_us < 0) {
+        *rest_us += DAY_US;
+        days--;
+    }
+    return days;
+}
+
 void clock_day_hour(int64_t wall_us, char day[11], char hour[3])
 {
-    int64_t seconds = wall_us >= 0 ? wall_us / 1000000 : -((-wall_us + 999999) / 1000000);
-    int64_t days = seconds >= 0 ? seconds / 86400 : -((-seconds + 86399) / 86400);
+    int64_t rest, days = days_of(wall_us, &rest);
     int year, month, date;
     char text[40];
 
     clock_civil_from_days(days, &year, &month, &date);
     snprintf(text, sizeof text, "%04d-%02d-%02d", year, month, date);
     snprintf(day, 11, "%.10s", text);
-    snprintf(text, sizeof text, "%02d", (int)((seconds - days * 86400) / 3600));
+    snprintf(text, sizeof text, "%02d", (int)(rest / HOUR_US));
     snprintf(hour, 3, "%.2s", text);
 }
 
@@ -74,4 +89,16 @@ int64_t clock_seconds_from_text(const char *text)
         month < 1 || month > 12 || day < 1 || day > 31)
         return -1;
     return ((clock_days_from_civil(year, month, day) * 24 + hour) * 60 + minute) * 60 + second;
+}
+
+void clock_stamp(int64_t wall_us, char stamp[19])
+{
+    int64_t rest, days = days_of(wall_us, &rest);
+    int year, month, date;
+    char text[80];
+
+    clock_civil_from_days(days, &year, &month, &date);
+    snprintf(text, sizeof text, "%04d%02d%02d-%02d%02d%02d%03d", year, month, date, (int)(rest / HOUR_US), (int)(rest / 60000000 % 60),
+             (int)(rest / 1000000 % 60), (int)(rest / 1000 % 1000));
+    snprintf(stamp, 19, "%.18s", text);
 }

@@ -14,6 +14,8 @@ void clock_sleep_ms(int64_t ms);  /* returns early on a signal */
 void clock_day_hour(int64_t wall_us, char day[11], char hour[3]);
 /* Seconds since 1970 of "2026-11-20T11:50:00.000Z" (UTC; the fraction is passed over); -1 for any other text. */
 int64_t clock_seconds_from_text(const char *text);
+/* "20261120-083015123": the same time to the millisecond, as part of a name that sorts; stamp holds 19 bytes. */
+void clock_stamp(int64_t wall_us, char stamp[19]);
 /* Days since 1970-01-01 <-> civil date, proleptic Gregorian, years 1..9999. */
 int64_t clock_days_from_civil(int year, int month, int day);
 void clock_civil_from_days(int64_t days, int *year, int *month, int *day);

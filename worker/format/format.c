@@ -74,6 +74,11 @@ int format_extension(const char *format, const char *compression, char *ret, siz
     return 0;
 }
 
+bool format_lands(const FormatSpec *spec, char op)
+{
+    return profile_lands(spec, op);
+}
+
 static int compressor_write(void *context, const void *data, size_t length, Error *error)
 {
     return compress_write(context, data, length, error);

@@ -11,6 +11,9 @@
 
 typedef struct Profile Profile;
 
+/* Does a row of this operation land? (format_lands) */
+bool profile_lands(const FormatSpec *spec, char op);
+
 /* ERROR_PERMANENT where an added column has the name of one of the table's, which readers compare without regard to case. spec's
  * texts and schema must outlive the profile. */
 int profile_open(const FormatSpec *spec, const Schema *schema, Profile **ret, Error *error);

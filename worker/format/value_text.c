@@ -24,6 +24,12 @@ static void padded_text(char *text, uint64_t value, int count)
         *text = (char)('0' + value % 10);
 }
 
+char *digits_text(char *text, uint64_t value, int count)
+{
+    padded_text(text, value, count);
+    return text + count;
+}
+
 static int digits_count(uint64_t value)
 {
     static const uint64_t powers[] = {0,

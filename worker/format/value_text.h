@@ -22,6 +22,7 @@
 #define DATE_DAYS_MIN (-719162)                  /* 0001-01-01 */
 #define DATE_DAYS_MAX 2932896                    /* 9999-12-31 */
 
+char *digits_text(char *text, uint64_t value, int count); /* the last `count` digits, leading zeros kept */
 char *uint64_text(char *text, uint64_t value);
 char *int64_text(char *text, int64_t value);
 /* Exactly `scale` fractional digits (0..38), all digits, never an exponent. */

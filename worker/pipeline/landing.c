@@ -15,14 +15,43 @@ static void text_copy(char *ret, size_t size, const char *text)
     snprintf(ret, size, "%s", text ? text : "");
 }
 
+static bool landing_named_as_dms(const Landing *landing)
+{
+    return strcmp(json_text(landing->batch, "naming", ""), "dms") == 0;
+}
+
+/* Day, hour and, in dms naming, the time in the name are those of the batch's first commit. A name never stands before the table's last
+ * one, whatever became of the source's clock: files are read in the order of their names. */
+static void landing_moment(Landing *landing, int64_t commit_us)
+{
+    const char *after = json_text(landing->batch, "stamp_after", "");
+
+    if (commit_us == INT64_MIN)
+        commit_us = clock_wall_us();
+    clock_day_hour(commit_us, landing->day, landing->hour);
+    if (!landing_named_as_dms(landing))
+        return;
+    clock_stamp(commit_us, landing->stamp);
+    if (strcmp(landing->stamp, after) >= 0)
+        return;
+    text_copy(landing->stamp, sizeof landing->stamp, after);
+    snprintf(landing->day, sizeof landing->day, "%.4s-%.2s-%.2s", after, after + 4, after + 6);
+    snprintf(landing->hour, sizeof landing->hour, "%.2s", after + 9);
+}
+
 static int landing_key(Landing *landing, int file_no, char *ret, size_t size, Error *error)
 {
     const char *path, *stem;
+    int length;
 
     if (json_need_text(landing->batch, "path", &path, error) < 0 || json_need_text(landing->batch, "stem", &stem, error) < 0)
         return -1;
-    if ((size_t)snprintf(ret, size, "%s/sluice_day=%s/sluice_hour=%s/%s-%04d.%s", path, landing->day, landing->hour, stem, file_no,
-                         landing->extension) >= size)
+    if (landing_named_as_dms(landing))
+        length = snprintf(ret, size, "%s/%s%s%s-%04d.%s", path, landing->stamp, landing->stamp[0] ? "-" : "", stem, file_no, landing->extension);
+    else
+        length = snprintf(ret, size, "%s/sluice_day=%s/sluice_hour=%s/%s-%04d.%s", path, landing->day, landing->hour, stem, file_no,
+                          landing->extension);
+    if ((size_t)length >= size)
         return error_set(error, ERROR_PERMANENT, "choose a shorter prefix for the target", "the key of a file of %s is too long",
                          landing->table);
     return 0;
@@ -132,6 +161,7 @@ int landing_open(Landing *landing, const Work *work, const cJSON *batch, Error *
     landing->seals = seals ? cJSON_Duplicate(seals, true) : cJSON_CreateArray();
     text_copy(landing->day, sizeof landing->day, json_text(batch, "day", ""));
     text_copy(landing->hour, sizeof landing->hour, json_text(batch, "hour", ""));
+    text_copy(landing->stamp, sizeof landing->stamp, json_text(batch, "stamp", ""));
     log_context("runner", NULL, landing->table, landing->batch_id);
     if (schema_parse(json_member(batch, "schema"), &landing->schema, error) < 0 ||
         format_extension(json_text(format, "format", "jsonl"), json_text(format, "compression", "zstd"), landing->extension,
@@ -169,6 +199,8 @@ FormatSpec landing_format(const Landing *landing)
         .compression = json_text(format, "compression", "zstd"),
         .level = (int)json_integer(format, "level", 0),
         .profile = json_text(format, "profile", "sluice"),
+        .load = landing->is_load,
+        .load_us = json_integer(landing->batch, "load_us", INT64_MIN),
         .epoch = (uint32_t)json_integer(landing->batch, "epoch", 0),
         .incarnation = (uint16_t)json_integer(landing->batch, "incarnation", 0),
         .options = json_member(format, "options"),
@@ -193,7 +225,7 @@ static int landing_file_open(Landing *landing, const ColumnBatch *rows, Error *e
     int first = rows->op[0] == 'B'; /* the update behind it is the file's first row */
 
     if (!landing->day[0])
-        clock_day_hour(rows->commit_us[0] != INT64_MIN ? rows->commit_us[0] : clock_wall_us(), landing->day, landing->hour);
+        landing_moment(landing, rows->commit_us[0]);
     file->rows = file->bytes = 0;
     if (landing_key(landing, landing->file_no, file->key, sizeof file->key, error) < 0 || work_attempt(file->attempt, error) < 0)
         return -1;
@@ -239,6 +271,8 @@ cJSON *landing_seal(Landing *landing, bool last_file)
     cJSON_AddStringToObject(seal, "key", file->key);
     cJSON_AddStringToObject(seal, "day", landing->day);
     cJSON_AddStringToObject(seal, "hour", landing->hour);
+    if (landing->stamp[0])
+        cJSON_AddStringToObject(seal, "stamp", landing->stamp);
     cJSON_AddStringToObject(seal, "first", file->first);
     cJSON_AddStringToObject(seal, "last", file->last);
     cJSON_AddNumberToObject(seal, "bytes", (double)file->bytes);
@@ -306,25 +340,30 @@ static int landing_file_land(Landing *landing, bool *yield, Error *error)
     return landing_settle(landing, outcome, &head, error);
 }
 
-/* A before image is no row of its own: it belongs to the update behind it and stands in no figure. */
-static uint64_t rows_counted(const ColumnBatch *rows)
+/* The rows that stand in the file's figures: not a before image, which belongs to the update behind it, nor what the table's options
+ * leave out. */
+static uint64_t rows_counted(const Landing *landing, const ColumnBatch *rows)
 {
+    const FormatSpec spec = landing_format(landing);
     uint64_t count = 0;
 
     for (int i = 0; i < rows->rows; i++)
-        count += rows->op[i] != 'B';
+        count += format_lands(&spec, rows->op[i]);
     return count;
 }
 
 static int landing_rows_write(Landing *landing, const ColumnBatch *rows, Error *error)
 {
     LandingFile *file = &landing->file;
+    const uint64_t count = rows_counted(landing, rows);
 
+    if (!count && !file->object)
+        return 0; /* nothing of it lands, and no file without rows either */
     if (!file->object && landing_file_open(landing, rows, error) < 0)
         return -1;
     if (format_write(file->format, rows, 0, rows->rows, error) < 0)
         return -1;
-    file->rows += rows_counted(rows);
+    file->rows += count;
     hex_encode(rows->position[rows->rows - 1], (size_t)rows->position_length, file->last);
     file->last[2 * rows->position_length] = '\0';
     return 0;
@@ -373,7 +412,7 @@ int landing_run(Landing *landing, bool *yielded, Error *error)
             return landing_end(landing, error);
         if (landing_rows_write(landing, rows, error) < 0)
             return -1;
-        if (format_size(landing->file.format) < landing->file_bytes_target)
+        if (!landing->file.object || format_size(landing->file.format) < landing->file_bytes_target)
             continue;
         if (landing_file_land(landing, yielded, error) < 0)
             return -1;

@@ -32,6 +32,7 @@ typedef struct Landing {
     Schema schema;
     char extension[32];
     char day[11], hour[3]; /* "" until the first row tells */
+    char stamp[19];        /* of a change file in dms naming: "20261120-123456789", "" until the first row tells */
     int file_no;           /* of the file under way or the next one */
     char resume[POSITION_TEXT_MAX]; /* "" = from the beginning */
     cJSON *resume_key;     /* key texts of the last sealed row of a load */

@@ -6,6 +6,8 @@ SELECT target FROM sluice.add_target('lake', 'file', path => '/tmp/lake');
 -- Refused with the way out, before the table is known.
 SELECT o, t.err(format('SELECT sluice.add_table(%L, options => %L)', 'erp.dbo.b', o)) FROM unnest(ARRAY[
 	'{"profile": "debezium", "format": "csv"}', '{"profile": "debezium", "lob": "log"}',
+	'{"profile": "dms", "format": "jsonl"}', '{"profile": "dms", "cdc_inserts_only": true, "cdc_inserts_and_updates": true}',
+	'{"profile": "dms", "timestamp_column_name": "OP"}', '{"timestamp_column_name": "t"}',
 	'{"compression": "snappy"}', '{"compression": "gzip", "compression_level": 12}', '{"compression": "none", "compression_level": 1}',
 	'{"csv_header": false}', '{"format": "csv", "csv_header": "maybe"}', '{"decimal_handling_mode": "string"}', '{"target_file_bytes": 65535}', '{"target_file_bytes": 5368709121}']) o;
 -- A batch carries a copy of what its format must know; what is planned keeps its own.
@@ -30,7 +32,25 @@ SELECT t.poll(1, 80, t.changed(1, 70));
 SELECT t.claim() #> '{batches,0,format}' AS format;
 -- What a profile sets where nobody did.
 SELECT p, _sluice.options_full('table', jsonb_build_object('profile', p)) - ARRAY(SELECT o.name FROM _sluice.option o WHERE o.scope = 'table'
-	AND o.name NOT IN ('format', 'compression', 'lob')) AS defaults FROM unnest('{sluice,debezium}'::text[]) p;
+	AND o.name NOT IN ('format', 'compression', 'lob')) AS defaults FROM unnest('{sluice,debezium,dms}'::text[]) p;
 -- Every option that belongs to a format or a profile belongs to one that there is.
 SELECT o.name, o.only_for FROM _sluice.option o WHERE o.only_for IS NOT NULL
 	AND NOT o.only_for <@ (SELECT array_agg(c) FROM _sluice.option x, unnest(x.choices) c WHERE x.scope = 'table' AND x.name IN ('format', 'profile'));
+-- Profile dms: the folder names no source, so it has one table; names hold what makes them unique.
+SELECT t.facts(1, t.tab(1, 't1', 10, 'id,v', 'id', jsonb_build_array(t.instance(1, 'dbo_t1', 16, 'id,v'))), t.tab(2, 't2', 10, 'id,v', 'id', jsonb_build_array(t.instance(2, 'dbo_t2', 16, 'id,v'))),
+	t.tab(3, 't3', 10, 'id,op', 'id', jsonb_build_array(t.instance(3, 'dbo_t3', 16, 'id,op'))));
+SELECT hint FROM sluice.add_table('erp.dbo.t2', 'lake', '{"profile": "dms"}');
+SELECT source FROM sluice.add_source('crm', 'sqlserver', host => 'h', database => 'CRM', "user" => 'sluice', password_env => 'P');
+SELECT s.target, o.target FROM sluice.add_target('same', 'file', path => '/tmp/lake') s, sluice.add_target('other', 'file', path => '/tmp/lake', prefix => 'crm') o;
+SELECT target, t.err(format('SELECT sluice.add_table(%L, %L, %L)', 'crm.dbo.t2', target, '{"profile": "dms"}')) FROM unnest('{lake,same}'::text[]) target;
+SELECT hint FROM sluice.add_table('crm.dbo.t2', 'other', '{"profile": "dms"}');
+SELECT hint FROM sluice.add_table('crm.dbo.t1', 'lake');
+SELECT t.name, _sluice.table_path(t) FROM _sluice.tab t ORDER BY 1;
+SELECT k, d.day, d.stamp, d.epoch, _sluice.key_day(k) FROM unnest(ARRAY['p/dbo/t/LOAD0000000A-20261120-0000000b-000000000012-0000.csv',
+	'dbo/t/20261120-235959999-00000002-00010000002700000013000a-0003.csv.gz', 'dbo/t/20141029-1134010000.csv', 'dbo/t/LOAD00000001.csv',
+	'p/erp/dbo.t/sluice_epoch=1/sluice_kind=load/sluice_day=2026-11-20/sluice_hour=08/000000000012-00000000-0000.jsonl']) k, _sluice.dms_key(k) d;
+-- A profile stays while files stand; a column may not have the name of an added one.
+SELECT t.err($$SELECT sluice.alter_table('erp.dbo.t1', '{"profile": "dms", "format": null}')$$);
+SELECT t.err($$SELECT sluice.add_table('erp.dbo.t3', 'lake', '{"profile": "dms"}')$$);
+SELECT hint FROM sluice.add_table('erp.dbo.t3', 'lake', '{"profile": "dms", "exclude": ["op"], "timestamp_column_name": "at"}');
+SELECT t.err($$SELECT sluice.alter_table('erp.dbo.t3', '{"timestamp_column_name": "ID"}')$$);
