@@ -6,7 +6,8 @@
 
 #define DICTIONARY_SAMPLE 16384   /* values after which a dictionary that saves nothing is given up */
 #define DICTIONARY_REST 7         /* row groups until it is tried again */
-#define PROBE_BYTES_MIN 1024
+#define PROBE_BYTES_MIN 4096
+#define PROBE_GROWTH 3
 #define HEADER_GUESS 32           /* bytes of a page header */
 #define RATIO_GUESS 0.5           /* until a column has shown its own */
 #define BODY_KEPT_MAX MIB(1)      /* memory kept for the next row group */
@@ -16,6 +17,9 @@ void parquet_shop_init(ParquetShop *shop)
     buffer_init(&shop->plain, SIZE_MAX / 2);
     buffer_init(&shop->packed[0], SIZE_MAX / 2);
     buffer_init(&shop->packed[1], SIZE_MAX / 2);
+    buffer_init(&shop->lengths, SIZE_MAX / 2);
+    buffer_init(&shop->values_out, SIZE_MAX / 2);
+    buffer_init(&shop->prefixes, SIZE_MAX / 2);
 }
 
 void parquet_shop_free(ParquetShop *shop)
@@ -24,6 +28,9 @@ void parquet_shop_free(ParquetShop *shop)
     buffer_free(&shop->plain);
     buffer_free(&shop->packed[0]);
     buffer_free(&shop->packed[1]);
+    buffer_free(&shop->lengths);
+    buffer_free(&shop->values_out);
+    buffer_free(&shop->prefixes);
 }
 
 static ParquetEncoding direct_default(const ParquetType *type)
@@ -74,7 +81,7 @@ void parquet_chunk_reset(ParquetChunk *chunk, const ParquetShop *shop)
     if (chunk->dictionary_rest > 0)
         chunk->dictionary_rest--;
     chunk->dictionary_on = chunk->type.physical != PARQUET_BOOLEAN && chunk->dictionary_rest == 0 && shop->dictionary_bytes > 0;
-    chunk->dictionary_used = chunk->direct_known = chunk->direct_likely = false;
+    chunk->dictionary_used = chunk->direct_known = chunk->direct_likely = chunk->probed = false;
     chunk->bounds.any = false;
     chunk->page_count = 0;
     chunk->rows = chunk->nulls = chunk->plain_bytes = 0;
@@ -269,6 +276,14 @@ static int dictionary_overflow(ParquetChunk *chunk, ParquetShop *shop, const Par
     return 0;
 }
 
+/* Of so many values nearly all were new: of 2048 none came twice (of 130,000 distinct ones some 16 would have), or later few did. */
+static bool dictionary_vain(uint32_t values, uint32_t distinct)
+{
+    if (values < 2 * BATCH_ROWS_MAX)
+        return false;
+    return distinct == values || (values >= DICTIONARY_SAMPLE && values < DICTIONARY_SAMPLE + BATCH_ROWS_MAX && distinct > values / 25 * 24);
+}
+
 static int entries_append(ParquetChunk *chunk, ParquetShop *shop, const ParquetValues *values, int *mapped, int *rows_done, Error *error)
 {
     ParquetOpenPage *page = &chunk->open;
@@ -278,22 +293,26 @@ static int entries_append(ParquetChunk *chunk, ParquetShop *shop, const ParquetV
     entries_count(chunk, values, *mapped);
     if (*mapped < values->count)
         return dictionary_overflow(chunk, shop, values, *mapped, rows_done, error);
-    if (!chunk->dictionary_used && page->count >= DICTIONARY_SAMPLE && page->count < DICTIONARY_SAMPLE + BATCH_ROWS_MAX &&
-        (uint64_t)chunk->dictionary.count * 25 > (uint64_t)page->count * 24 && page->bytes <= 2 * shop->page_bytes)
+    if (!chunk->dictionary_used && page->bytes <= 2 * shop->page_bytes && dictionary_vain(page->count, chunk->dictionary.count))
         return page_redirect(chunk, true, error);
     return 0;
 }
 
-/* How large the first page has become is found out by making it, each time it has doubled. */
+/* How large the first page has become is found out by making it, each time it has grown so much. */
 static int page_probe(ParquetChunk *chunk, ParquetShop *shop, Error *error)
 {
+    const bool entries = chunk->dictionary_on && !chunk->direct_likely;
     ParquetChoice choice;
 
-    if (parquet_page_choose(chunk, shop, true, &choice, error) < 0)
+    if (chunk->probed ? parquet_page_measure(chunk, shop, entries, &choice, error) < 0 : parquet_page_choose(chunk, shop, true, &choice, error) < 0)
         return -1;
     page_measure(chunk, shop, &choice);
-    chunk->direct_likely = choice.encoding != PARQUET_ENCODING_DICTIONARY;
-    chunk->probe_bytes = chunk->open.bytes * 2;
+    if (choice.encoding != PARQUET_ENCODING_DICTIONARY) {
+        chunk->direct = choice.encoding;
+        chunk->direct_likely = true;
+    }
+    chunk->probed = true;
+    chunk->probe_bytes = chunk->open.bytes * PROBE_GROWTH;
     return 0;
 }
 

@@ -31,6 +31,7 @@ typedef struct ParquetShop {
     size_t dictionary_bytes;
     Buffer plain;           /* the page as encoded */
     Buffer packed[2];       /* and compressed: the best so far, and the one tried */
+    Buffer lengths, values_out, prefixes; /* a page of entries written out; what its values have in common */
     ParquetValues values;
 } ParquetShop;
 
@@ -64,6 +65,7 @@ typedef struct ParquetChunk {
     int dictionary_rest;          /* row groups for which none is tried: it did not pay */
     bool direct_known;            /* `direct` was tried out in this row group */
     bool direct_likely;           /* by the last probe, the dictionary will not pay */
+    bool probed;                  /* and there was one */
     ParquetEncoding direct;       /* how values are written without a dictionary */
     ParquetDictionary dictionary;
     ParquetOpenPage open;
@@ -107,8 +109,11 @@ typedef struct ParquetChoice {
     size_t dictionary; /* bytes of the dictionary page, if encoding is that; else 0 */
 } ParquetChoice;
 
-/* last: no page follows, so that the dictionary must pay with this one. */
+/* last: no page follows, so that the dictionary must pay with this one. Encodings that are close before compression are compressed,
+ * and the smallest is taken. */
 int parquet_page_choose(ParquetChunk *chunk, ParquetShop *shop, bool last, ParquetChoice *ret, Error *error);
+/* The same without a choice: as entries, or directly as last chosen. */
+int parquet_page_measure(ParquetChunk *chunk, ParquetShop *shop, bool entries, ParquetChoice *ret, Error *error);
 /* Turns the open page's entries into values. */
 int parquet_page_expand(ParquetChunk *chunk, Error *error);
 /* Appends header and packed bytes. type: 0 data page, 2 dictionary page. */

@@ -35,11 +35,11 @@ int parquet_page_write(const Buffer *packed, size_t plain, int type, uint32_t co
     return buffer_append(out, packed->data, packed->length, error);
 }
 
-static int values_encode(const ParquetChunk *chunk, ParquetEncoding encoding, Buffer *out, Error *error)
+static int values_encode(const ParquetChunk *chunk, ParquetShop *shop, ParquetEncoding encoding, Error *error)
 {
+    Buffer *out = &shop->plain;
     const ParquetOpenPage *page = &chunk->open;
     const void *values = page->values.data;
-    int status;
 
     switch (encoding) {
     case PARQUET_ENCODING_DICTIONARY: {
@@ -53,18 +53,10 @@ static int values_encode(const ParquetChunk *chunk, ParquetEncoding encoding, Bu
         return chunk->type.width == 4 ? delta32_encode(out, values, page->count, error) : delta64_encode(out, values, page->count, error);
     case PARQUET_ENCODING_DELTA_LENGTH:
         return delta_length_encode(out, values, page->entries, page->count, error);
-    case PARQUET_ENCODING_DELTA_BYTES: {
-        Buffer prefixes;
-
-        buffer_init(&prefixes, out->maximum);
-        status = buffer_reserve(&prefixes, page->count * sizeof(uint32_t) + 1, error);
-        if (status == 0) {
-            bytes_prefixes(values, page->entries, page->count, (uint32_t *)(void *)prefixes.data);
-            status = delta_bytes_encode(out, values, page->entries, (uint32_t *)(void *)prefixes.data, page->count, error);
-        }
-        buffer_free(&prefixes);
-        return status;
-    }
+    case PARQUET_ENCODING_DELTA_BYTES:
+        if (!page->count)
+            break;
+        return delta_bytes_encode(out, values, page->entries, (const uint32_t *)(const void *)shop->prefixes.data, page->count, error);
     default:
         break;
     }
@@ -75,13 +67,24 @@ static int values_encode(const ParquetChunk *chunk, ParquetEncoding encoding, Bu
     return buffer_append(out, values, page->values.length, error);
 }
 
+/* What each value has in common with the one before goes to the shop; the sum of it, or -1. */
+static int64_t prefixes_find(const ParquetOpenPage *page, ParquetShop *shop, Error *error)
+{
+    buffer_clear(&shop->prefixes);
+    if (buffer_reserve(&shop->prefixes, page->count * sizeof(uint32_t) + 1, error) < 0)
+        return -1;
+    return (int64_t)bytes_prefixes((const uint8_t *)page->values.data, page->entries, page->count, (uint32_t *)(void *)shop->prefixes.data);
+}
+
 static int page_pack(const ParquetChunk *chunk, ParquetShop *shop, ParquetEncoding encoding, Buffer *packed, size_t *plain, Error *error)
 {
     const ParquetOpenPage *page = &chunk->open;
 
     buffer_clear(&shop->plain);
     buffer_clear(packed);
-    if (levels_encode(&shop->plain, page->levels, page->rows, page->nulls, error) < 0 || values_encode(chunk, encoding, &shop->plain, error) < 0)
+    if (encoding == PARQUET_ENCODING_DELTA_BYTES && prefixes_find(page, shop, error) < 0)
+        return -1;
+    if (levels_encode(&shop->plain, page->levels, page->rows, page->nulls, error) < 0 || values_encode(chunk, shop, encoding, error) < 0)
         return -1;
     *plain = shop->plain.length;
     return parquet_codec_pack(shop->codec, shop->plain.data, shop->plain.length, packed, error);
@@ -143,16 +146,36 @@ int parquet_page_expand(ParquetChunk *chunk, Error *error)
     return 0;
 }
 
-/* The encodings worth a try without a dictionary; ended by -1. */
-static const int *direct_candidates(const ParquetType *type)
-{
-    static const int plain[] = {PARQUET_ENCODING_PLAIN, -1};
-    static const int integers[] = {PARQUET_ENCODING_DELTA, PARQUET_ENCODING_PLAIN, -1};
-    static const int bytes[] = {PARQUET_ENCODING_DELTA_LENGTH, PARQUET_ENCODING_DELTA_BYTES, -1};
+/* ---- choosing -------------------------------------------------------------- */
 
-    if (type->physical == PARQUET_INT32 || type->physical == PARQUET_INT64)
-        return integers;
-    return type->physical == PARQUET_BYTE_ARRAY ? bytes : plain;
+#define CLEARLY 2 /* an encoding so many times smaller before compression is taken without compressing the other */
+
+/* The encodings worth compressing without a dictionary, by their size before that; *least is the smallest such size. */
+static int direct_candidates(const ParquetChunk *chunk, ParquetShop *shop, ParquetEncoding ret[2], size_t *least, Error *error)
+{
+    const ParquetOpenPage *page = &chunk->open;
+    const ParquetPhysical physical = chunk->type.physical;
+
+    *least = page->values.length;
+    ret[0] = ret[1] = PARQUET_ENCODING_PLAIN;
+    if (physical == PARQUET_INT32 || physical == PARQUET_INT64) {
+        buffer_clear(&shop->plain);
+        if (values_encode(chunk, shop, PARQUET_ENCODING_DELTA, error) < 0)
+            return -1;
+        *least = shop->plain.length < *least ? shop->plain.length : *least;
+        ret[0] = PARQUET_ENCODING_DELTA;
+        if (shop->plain.length * CLEARLY <= page->values.length)
+            ret[1] = PARQUET_ENCODING_DELTA;
+    } else if (physical == PARQUET_BYTE_ARRAY) {
+        int64_t common = prefixes_find(page, shop, error);
+
+        if (common < 0)
+            return -1;
+        *least -= (size_t)common;
+        ret[0] = (size_t)common * CLEARLY > page->values.length ? PARQUET_ENCODING_DELTA_BYTES : PARQUET_ENCODING_DELTA_LENGTH;
+        ret[1] = (size_t)common * 8 > page->values.length ? PARQUET_ENCODING_DELTA_BYTES : PARQUET_ENCODING_DELTA_LENGTH;
+    }
+    return 0;
 }
 
 static void swap(ParquetShop *shop)
@@ -163,56 +186,82 @@ static void swap(ParquetShop *shop)
     shop->packed[1] = packed;
 }
 
-/* Tries each encoding without dictionary on values written out; packed[0] and ret are the best so far, `least` its cost. */
-static int direct_try(ParquetChunk *chunk, ParquetShop *shop, size_t least, ParquetChoice *ret, Error *error)
+/* Compresses each candidate; packed[0] and ret are the best so far, `least` its cost. */
+static int direct_try(ParquetChunk *chunk, ParquetShop *shop, const ParquetEncoding candidates[2], size_t least, ParquetChoice *ret, Error *error)
 {
-    for (const int *candidate = direct_candidates(&chunk->type); *candidate >= 0; candidate++) {
+    for (int i = 0; i < 2; i++) {
         size_t plain;
 
-        if (page_pack(chunk, shop, (ParquetEncoding)*candidate, &shop->packed[1], &plain, error) < 0)
+        if (i && candidates[1] == candidates[0])
+            continue;
+        if (page_pack(chunk, shop, candidates[i], &shop->packed[1], &plain, error) < 0)
             return -1;
         if (shop->packed[1].length >= least)
             continue;
         least = shop->packed[1].length;
-        *ret = (ParquetChoice){.encoding = (ParquetEncoding)*candidate, .plain = plain};
+        *ret = (ParquetChoice){.encoding = candidates[i], .plain = plain};
         swap(shop);
     }
     return 0;
 }
 
-/* The page as entries against the page written out, which then takes the entries' place in a copy of the page. */
+/* Entries were packed; the page written out is compared with them, first by size and, where that does not tell, compressed. */
+static int dictionary_compare(ParquetChunk *chunk, ParquetShop *shop, bool last, ParquetChoice *ret, Error *error)
+{
+    const ParquetDictionary *dictionary = &chunk->dictionary;
+    const size_t share = last ? 1 : DICTIONARY_SHARE;
+    ParquetEncoding candidates[2];
+    size_t direct, plain, cost;
+
+    if (direct_candidates(chunk, shop, candidates, &direct, error) < 0)
+        return -1;
+    plain = ret->plain + (dictionary->values.length + (dictionary->width ? 0 : 4 * (size_t)dictionary->count)) / share;
+    /* Text compresses, dictionary indices do not: here the dictionary must be smaller by more. */
+    if (plain * (dictionary->width ? CLEARLY : CLEARLY * CLEARLY) <= direct)
+        return 0;
+    cost = direct * CLEARLY <= plain ? SIZE_MAX : shop->packed[0].length + ret->dictionary / share;
+    if (cost != SIZE_MAX && dictionary->width && dictionary->count > DICTIONARY_LARGE)
+        cost += cost / DICTIONARY_TOLL;
+    return direct_try(chunk, shop, candidates, cost, ret, error);
+}
+
+/* The page's entries are written out in the shop, which takes their place for as long as it is compared. */
 static int dictionary_try(ParquetChunk *chunk, ParquetShop *shop, bool last, ParquetChoice *ret, Error *error)
 {
-    ParquetOpenPage kept = chunk->open;
-    size_t dictionary_plain, cost;
-    Buffer entries;
-    int status = -1;
+    const ParquetOpenPage kept = chunk->open;
+    size_t plain;
+    int status;
 
-    if (parquet_dictionary_pack(chunk, shop, &dictionary_plain, error) < 0)
+    if (parquet_dictionary_pack(chunk, shop, &plain, error) < 0)
         return -1;
     ret->dictionary = shop->packed[1].length;
-    cost = shop->packed[0].length + (last ? ret->dictionary : ret->dictionary / DICTIONARY_SHARE);
-    if (chunk->dictionary.width && chunk->dictionary.count > DICTIONARY_LARGE)
-        cost += cost / DICTIONARY_TOLL;
-    buffer_init(&entries, SIZE_MAX / 2);
-    buffer_init(&chunk->open.values, kept.values.maximum);
-    if (buffer_append(&entries, kept.entries, kept.count * sizeof *kept.entries, error) == 0) {
-        chunk->open.entries = (uint32_t *)(void *)entries.data;
-        if (parquet_page_expand(chunk, error) == 0)
-            status = direct_try(chunk, shop, cost, ret, error);
-    }
-    buffer_free(&entries);
-    buffer_free(&chunk->open.values);
+    buffer_clear(&shop->lengths);
+    if (buffer_append(&shop->lengths, kept.entries, kept.count * sizeof *kept.entries, error) < 0)
+        return -1;
+    chunk->open.entries = (uint32_t *)(void *)shop->lengths.data;
+    chunk->open.values = shop->values_out;
+    status = parquet_page_expand(chunk, error);
+    if (status == 0)
+        status = dictionary_compare(chunk, shop, last, ret, error);
+    shop->values_out = chunk->open.values;
     chunk->open = kept;
     return status;
 }
 
+/* Levels only. */
+static int nothing_pack(const ParquetChunk *chunk, ParquetShop *shop, ParquetChoice *ret, Error *error)
+{
+    *ret = (ParquetChoice){.encoding = PARQUET_ENCODING_PLAIN};
+    return page_pack(chunk, shop, PARQUET_ENCODING_PLAIN, &shop->packed[0], &ret->plain, error);
+}
+
 int parquet_page_choose(ParquetChunk *chunk, ParquetShop *shop, bool last, ParquetChoice *ret, Error *error)
 {
-    if (!chunk->open.count) { /* levels only */
-        *ret = (ParquetChoice){.encoding = PARQUET_ENCODING_PLAIN};
-        return page_pack(chunk, shop, PARQUET_ENCODING_PLAIN, &shop->packed[0], &ret->plain, error);
-    }
+    ParquetEncoding candidates[2];
+    size_t least;
+
+    if (!chunk->open.count)
+        return nothing_pack(chunk, shop, ret, error);
     if (chunk->dictionary_on) {
         *ret = (ParquetChoice){.encoding = PARQUET_ENCODING_DICTIONARY};
         if (page_pack(chunk, shop, PARQUET_ENCODING_DICTIONARY, &shop->packed[0], &ret->plain, error) < 0)
@@ -224,5 +273,36 @@ int parquet_page_choose(ParquetChunk *chunk, ParquetShop *shop, bool last, Parqu
     *ret = (ParquetChoice){.encoding = chunk->direct};
     if (chunk->direct_known)
         return page_pack(chunk, shop, chunk->direct, &shop->packed[0], &ret->plain, error);
-    return direct_try(chunk, shop, SIZE_MAX, ret, error);
+    if (direct_candidates(chunk, shop, candidates, &least, error) < 0)
+        return -1;
+    return direct_try(chunk, shop, candidates, SIZE_MAX, ret, error);
+}
+
+int parquet_page_measure(ParquetChunk *chunk, ParquetShop *shop, bool entries, ParquetChoice *ret, Error *error)
+{
+    ParquetOpenPage kept = chunk->open;
+    size_t plain;
+    int status;
+
+    if (!chunk->open.count)
+        return nothing_pack(chunk, shop, ret, error);
+    *ret = (ParquetChoice){.encoding = entries ? PARQUET_ENCODING_DICTIONARY : chunk->direct};
+    if (entries && chunk->dictionary_on) {
+        if (parquet_dictionary_pack(chunk, shop, &plain, error) < 0)
+            return -1;
+        ret->dictionary = shop->packed[1].length;
+    }
+    if (entries || !chunk->dictionary_on)
+        return page_pack(chunk, shop, ret->encoding, &shop->packed[0], &ret->plain, error);
+    buffer_clear(&shop->lengths);
+    if (buffer_append(&shop->lengths, kept.entries, kept.count * sizeof *kept.entries, error) < 0)
+        return -1;
+    chunk->open.entries = (uint32_t *)(void *)shop->lengths.data;
+    chunk->open.values = shop->values_out;
+    status = parquet_page_expand(chunk, error);
+    if (status == 0)
+        status = page_pack(chunk, shop, ret->encoding, &shop->packed[0], &ret->plain, error);
+    shop->values_out = chunk->open.values;
+    chunk->open = kept;
+    return status;
 }
