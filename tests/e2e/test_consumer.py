@@ -75,7 +75,7 @@ def equal_in_spark(session, stack, table, columns, key):
     assert not found, "\n".join(found)
 
 
-FORMATS = ["jsonl", "csv"]
+FORMATS = ["jsonl", "csv", "parquet"]
 
 
 def mixed_and_rest(stack, **options):
