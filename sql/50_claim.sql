@@ -149,6 +149,8 @@ AS $$
 				FROM _sluice.tab t WHERE t.source_id = $1.source_id AND t.target_id = $1.target_id AND t.wanted <> 'dropped' AND t.epoch > 0))
 		ELSE '{}' END || CASE WHEN $1.work IN ('recover', 'sweep') THEN jsonb_build_object('sweep',
 			(SELECT jsonb_build_array(format('%s%s/', _sluice.prefix(g.options), s.path_part), format('%s_sluice/%s/', _sluice.prefix(g.options), s.path_part))
+				|| (SELECT coalesce(jsonb_agg(DISTINCT _sluice.table_path(t) || '/'), '[]') FROM _sluice.tab t
+					WHERE t.source_id = $1.source_id AND t.target_id = $1.target_id AND _sluice.lands_as_dms(t))
 				FROM _sluice.source s, _sluice.target g WHERE s.source_id = $1.source_id AND g.target_id = $1.target_id)) ELSE '{}' END)
 $$;
 COMMENT ON FUNCTION _sluice.pair_doc(_sluice.batch) IS 'Check, recover or sweep work as a runner gets it';

@@ -1,5 +1,20 @@
 -- Deleting what no longer counts. A walk (77_verify) epoch by epoch: each key is noted as purged before its object goes.
 
+CREATE FUNCTION _sluice.epoch_place(t _sluice.tab, epoch bigint, OUT prefix text, OUT mark text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT _sluice.table_path($1) || CASE WHEN d THEN '/' ELSE format('/sluice_epoch=%s/', $2) END, CASE WHEN d THEN '-' || lpad(to_hex($2), 8, '0') || '-' END
+	FROM _sluice.lands_as_dms($1) d
+$$;
+COMMENT ON FUNCTION _sluice.epoch_place(_sluice.tab, bigint) IS 'Where an epoch''s objects are: below prefix, and with mark in their names where other epochs are there too';
+
+CREATE FUNCTION _sluice.is_of_epoch(t _sluice.tab, epoch bigint, key text) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT starts_with($3, p.prefix) AND (p.mark IS NULL OR coalesce((_sluice.dms_key($3)).epoch = $2, false)) FROM _sluice.epoch_place($1, $2) p
+$$;
+COMMENT ON FUNCTION _sluice.is_of_epoch(_sluice.tab, bigint, text) IS 'Is this the key of an object of that epoch of the table?';
+
 CREATE FUNCTION _sluice.purge_next(arg jsonb) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -23,7 +38,7 @@ BEGIN
 		RETURN jsonb_build_object('epoch', NULL);
 	END IF;
 	UPDATE _sluice.walk x SET epoch = number, page_at = clock_timestamp() WHERE x.job_id = w.job_id;
-	RETURN jsonb_build_object('epoch', number, 'prefix', format('%s/sluice_epoch=%s/', _sluice.table_path(t), number));
+	RETURN (SELECT jsonb_build_object('epoch', number, 'prefix', p.prefix, 'mark', p.mark) FROM _sluice.epoch_place(t, number) p);
 END
 $$;
 COMMENT ON FUNCTION _sluice.purge_next(jsonb) IS 'Runner, purge: the next epoch to empty, once the one before is; none: the job is done';
@@ -43,12 +58,10 @@ AS $$
 DECLARE
 	w _sluice.walk := _sluice.walk_take(arg);
 	t _sluice.tab;
-	head text;
 BEGIN
 	SELECT * INTO t FROM _sluice.tab x WHERE x.table_id = w.table_id FOR NO KEY UPDATE;
-	head := format('%s/sluice_epoch=%s/', _sluice.table_path(t), w.epoch);
 	IF w.epoch IS DISTINCT FROM (arg ->> 'epoch')::bigint OR coalesce(w.epoch >= _sluice.purge_below(t, w), true)
-		OR EXISTS (SELECT FROM jsonb_array_elements(arg -> 'entries') e WHERE NOT starts_with(e ->> 'key', head)) THEN
+		OR EXISTS (SELECT FROM jsonb_array_elements(arg -> 'entries') e WHERE NOT _sluice.is_of_epoch(t, w.epoch, e ->> 'key')) THEN
 		PERFORM _sluice.fail('SL001', format('objects of epoch %s of %s are not to be deleted', arg ->> 'epoch', t.name), 'Drop the work.');
 	END IF;
 	WITH e AS (SELECT DISTINCT ON (x.key) x.key, coalesce(_sluice.key_day(x.key), '2000-01-01') AS day, x.bytes FROM jsonb_to_recordset(arg -> 'entries') x(key text, bytes bigint) ORDER BY x.key),
@@ -80,7 +93,7 @@ BEGIN
 	END IF;
 	IF coalesce($2, true) THEN
 		RETURN QUERY SELECT e.epoch, count(f.key), coalesce(sum(f.bytes), 0)::bigint, coalesce(sum(f.rows), 0)::bigint, NULL::bigint, 'dry run',
-			format('below %s/sluice_epoch=%s/, and what stands there besides', _sluice.table_path(t), e.epoch)
+			(SELECT format('below %s%s, and what stands there besides', p.prefix, ' with ' || p.mark || ' in the name') FROM _sluice.epoch_place(t, e.epoch) p)
 		FROM _sluice.epoch e LEFT JOIN _sluice.file f ON f.table_id = e.table_id AND f.epoch = e.epoch AND f.state <> 'purged'
 		WHERE e.table_id = t.table_id AND e.epoch < t.epoch GROUP BY e.epoch, e.purged_at HAVING e.purged_at IS NULL OR count(f.key) > 0 ORDER BY e.epoch;
 		RETURN;

@@ -6,46 +6,46 @@ import pytest
 
 from dms_reader import DmsTable
 from reader import MANIFEST_KEY
+from test_ledger import purged, put, refreshed, remove, resynced
 from test_crash_points import ALL, MATRIX, Crash
 from values import MIXED_KEY, differences, source_rows
 from workload import Workload
 
-FORMATS = ["csv"]
 OPTIONS = {"profile": "dms", "include_op_for_full_load": True, "timestamp_column_name": "dmsTimestamp", "change_seq_column": "AR_H_CHANGE_SEQ"}
 STAMP = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}$")
 
 
 def dms_table(stack, work, format="csv"):
-    schema, name = work.table.split(".")
-    return DmsTable(stack.store(), f"{schema}/{name}", work.columns, work.key, format)
+    return DmsTable(stack.store(), work.table.replace(".", "/"), work.columns, work.key, format)
 
 
 def ledger(stack, work):
-    prefix = stack.prefix + "/"
-    return [(key.removeprefix(prefix), rows) for key, rows in stack.sql(
+    """[(name below the prefix, rows)] of what landed."""
+    return [(key.removeprefix(stack.prefix + "/"), rows) for key, rows in stack.sql(
         "SELECT key, rows FROM sluice.file WHERE table_name = %s AND state = 'landed'", stack.table_name(work.table))]
 
 
-def assert_exact(stack, work, format="csv", orders=(None, "AR_H_CHANGE_SEQ")):
-    table = dms_table(stack, work, format)
-    problems = table.problems("AR_H_CHANGE_SEQ", ledger(stack, work))
-    named = [file["key"] for key in stack.store().keys() if MANIFEST_KEY.match(key)
+def equal_to_source(stack, work, folded, what):
+    found = differences(work.columns, work.key, folded, source_rows(stack.simulator, stack.name, work.table, work.columns))
+    assert not found, f"{what}:\n" + "\n".join(found)
+
+
+def assert_exact(stack, work, format="csv"):
+    """The folder, the ledger and the manifests tell of the same files, and they fold to the source's rows in the order of names and by sequence."""
+    table, told = dms_table(stack, work, format), ledger(stack, work)
+    problems = table.problems("AR_H_CHANGE_SEQ", told)
+    named = [file["key"].removeprefix(stack.prefix + "/") for key in stack.store().keys() if MANIFEST_KEY.match(key)
              for batch in json.loads(stack.store().read(key))["batches"] for file in batch["files"]]
-    assert sorted(named) == sorted(key for key, _ in ledger_keys(stack, work)), "manifests name each file once"
     assert not problems, "\n".join(problems[:10])
-    source = source_rows(stack.simulator, stack.name, work.table, work.columns)
-    for order in orders:
-        found = differences(work.columns, work.key, table.fold(order), source)
-        assert not found, f"by {order or 'name'}:\n" + "\n".join(found)
+    assert sorted(named) == sorted(key for key, _ in told), "manifests name each file once"
+    equal_to_source(stack, work, table.fold(), "by name")
+    equal_to_source(stack, work, table.fold("AR_H_CHANGE_SEQ"), "by sequence")
     return table
 
 
-def ledger_keys(stack, work):
-    return stack.sql("SELECT key, rows FROM sluice.file WHERE table_name = %s AND state = 'landed'", stack.table_name(work.table))
-
-
-@pytest.mark.parametrize("format", FORMATS)
-def test_folder_as_aws_dms_has_it_folds_to_the_sources_rows(stack, format):
+@pytest.mark.parametrize("format, target", [("csv", "file"), ("parquet", "s3")])
+def test_folder_as_aws_dms_has_it_folds_to_the_sources_rows(make_stack, make_bucket, format, target):
+    stack = make_stack(target=make_bucket() if target == "s3" else None)
     work = Workload(stack).fill(300)
     stack.register()
     stack.add_table(work.table, **OPTIONS, format=format, load_range_rows=100, target_file_bytes=20000)
@@ -60,13 +60,13 @@ def test_folder_as_aws_dms_has_it_folds_to_the_sources_rows(stack, format):
     stack.start()
     stack.wait_uploaded(work.table)
     table = assert_exact(stack, work, format)
-    assert len(table.load) > 3 and len(table.changes) > 1
-    rows = [row for name in table.load + table.changes for row in table.rows(name)]
+    assert len(table.load) >= 3 and len(table.changes) > 1
+    rows = table.all()
     assert {row["Op"] for row in rows} == {"I", "U", "D"} and all(STAMP.match(row["dmsTimestamp"]) for row in rows)
     assert list(rows[0])[0] == "Op" and list(rows[0])[-2:] == ["dmsTimestamp", "AR_H_CHANGE_SEQ"]
 
 
-def test_resync_begins_above_all_that_was(stack):
+def test_resync_begins_above_all_that_was_and_what_was_can_be_purged(stack):
     work = Workload(stack).fill(50)
     stack.register()
     stack.add_table(work.table, **OPTIONS)
@@ -75,21 +75,38 @@ def test_resync_begins_above_all_that_was(stack):
     for _ in range(10):
         work.transaction()
     stack.wait_uploaded(work.table)
-    stack.sql("SELECT sluice.resync_table(%s)", stack.table_name(work.table))
-    stack.wait(lambda: stack.one("SELECT count(*) FROM sluice.job WHERE state = 'done' AND kind = 'resync'"), "the resync is done")
+    resynced(stack, work.table)
     for _ in range(10):
         work.transaction()
     stack.wait_uploaded(work.table)
     table = dms_table(stack, work)
     assert not table.problems("AR_H_CHANGE_SEQ", ledger(stack, work))
-    assert table.changes == sorted(table.changes, key=lambda name: min(row["AR_H_CHANGE_SEQ"] for row in table.rows(name))), "names sort as changes do"
-    # The rows of the new epoch, which its name tells, are all that is needed.
-    newest = DmsTable(stack.store(), "dbo/mixed", work.columns, work.key)
-    newest.load = [name for name in newest.load if "-00000002-" in name]
-    newest.changes = [name for name in newest.changes if "-00000002-" in name]
-    assert newest.load
-    found = differences(work.columns, work.key, newest.fold(), source_rows(stack.simulator, stack.name, work.table, work.columns))
-    assert not found, "\n".join(found)
+    assert sum("-00000001-" in name for name in table.load + table.changes) >= 2, "the epoch before is still there"
+    put(stack, "dbo/mixed/20141029-1134010000.csv", b"written by AWS DMS itself")
+    purged(stack, work.table)
+    assert "dbo/mixed/20141029-1134010000.csv" in stack.store().keys(), "what is not ours stays"
+    totals, found = refreshed(stack, work.table)
+    assert list(found.values()) == ["foreign"] and totals["missing"] == 0, found
+    remove(stack, "dbo/mixed/20141029-1134010000.csv")
+    table = dms_table(stack, work)
+    assert table.load and all("-00000002-" in name for name in table.load + table.changes)
+    equal_to_source(stack, work, table.fold(), "by name")
+
+
+def test_names_stand_in_order_even_where_the_sources_clock_went_back(stack):
+    work = Workload(stack).fill(20)
+    stack.register()
+    stack.add_table(work.table, **OPTIONS)
+    stack.start()
+    stack.wait_state(work.table)
+    work.transaction()
+    stack.wait_uploaded(work.table)
+    stack.sql("UPDATE _sluice.tab SET name_stamp = '20991231-235959999'")
+    for _ in range(2):
+        work.transaction()
+        stack.wait_uploaded(work.table)
+    table = assert_exact(stack, work)
+    assert [name for name in table.changes if name.startswith("dbo/mixed/20991231-235959999-")] == table.changes[-2:]
 
 
 def test_settings_of_the_endpoint_leave_out_what_they_do_at_aws(stack):

@@ -34,11 +34,27 @@ static int page_purge(const Work *work, const cJSON *batch, int64_t epoch, const
     return page_remove(work, page, error);
 }
 
-static int epoch_purge(const Work *work, const cJSON *batch, int64_t epoch, const char *prefix, bool *yield, Error *error)
+/* Where the objects of other epochs stand below the same prefix, ours are those whose names say so. */
+static void page_keep(cJSON *page, const char *mark)
 {
+    cJSON *entry = page->child, *next;
+
+    for (; entry; entry = next) {
+        next = entry->next;
+        if (!strstr(json_text(entry, "key", ""), mark))
+            cJSON_Delete(cJSON_DetachItemViaPointer(page, entry));
+    }
+}
+
+static int epoch_purge(const Work *work, const cJSON *batch, const cJSON *place, bool *yield, Error *error)
+{
+    const int64_t epoch = json_integer(place, "epoch", 0);
+    const char *prefix, *mark = json_text(place, "mark", NULL);
     char after[1100] = "";
     int found = WALK_PAGE_OBJECTS;
 
+    if (json_need_text(place, "prefix", &prefix, error) < 0)
+        return -1;
     while (found == WALK_PAGE_OBJECTS && !*yield) {
         cJSON *page;
         int status = walk_page(work, prefix, after, &page, error);
@@ -47,7 +63,9 @@ static int epoch_purge(const Work *work, const cJSON *batch, int64_t epoch, cons
             return -1;
         found = cJSON_GetArraySize(page);
         memcpy(after, walk_last(page), strlen(walk_last(page)) + 1);
-        status = found ? page_purge(work, batch, epoch, page, yield, error) : 0;
+        if (mark)
+            page_keep(page, mark);
+        status = page->child ? page_purge(work, batch, epoch, page, yield, error) : 0;
         cJSON_Delete(page);
         if (status < 0)
             return -1;
@@ -74,16 +92,12 @@ static int purge_one(const Work *work, const cJSON *batch, Error *error)
     bool yield = false;
 
     for (;;) {
-        const char *prefix;
         cJSON *answer = NULL;
         int status = epoch_ask(work, batch, epoch, &answer, error);
 
         epoch = json_integer(answer, "epoch", 0);
-        if (status == 0 && epoch) {
-            status = json_need_text(answer, "prefix", &prefix, error);
-            if (status == 0)
-                status = epoch_purge(work, batch, epoch, prefix, &yield, error);
-        }
+        if (status == 0 && epoch)
+            status = epoch_purge(work, batch, answer, &yield, error);
         cJSON_Delete(answer);
         if (status < 0 || !epoch)
             return status;
