@@ -5,6 +5,7 @@
  * that connection is lost its children are stopped, since their leases can no longer be renewed, and it begins anew.
  */
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "child.h"
 #include "control/control.h"
@@ -13,6 +14,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -330,6 +332,7 @@ int main(int count, char **arguments)
     if (!child && strcmp(command, "--check-config") != 0 && strcmp(command, "run") != 0)
         return usage();
     secrets_guard();
+    mallopt(M_MMAP_THRESHOLD, (int)MMAP_BYTES);
     conninfo = conninfo_find(path);
     if (!conninfo)
         return EXIT_REFUSED;

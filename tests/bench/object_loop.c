@@ -10,6 +10,7 @@
 #include "rows.h"
 #include "sink/sink.h"
 
+#include <malloc.h>
 #include <time.h>
 
 #define ATTEMPT "00112233445566778899aabbccddeeff"
@@ -87,6 +88,7 @@ int main(int count, char **arguments)
         fputs("usage: object_loop FORMAT COMPRESSION BYTES KIND TARGET KEY [FORMAT_OPTIONS [MEMORY_MIB]]\n", stderr);
         return 2;
     }
+    mallopt(M_MMAP_THRESHOLD, (int)MMAP_BYTES); /* as worker/main.c */
     options = cJSON_Parse(count > 7 ? arguments[7] : "{}");
     spec = (FormatSpec){.format = arguments[1], .compression = arguments[2], .profile = "sluice", .options = options, .epoch = 1, .incarnation = 1,
                         .source_kind = "", .source = "", .database = "", .schema = "", .table = "",

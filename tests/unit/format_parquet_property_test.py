@@ -1,4 +1,5 @@
 """Parquet is read back equal by pyarrow and DuckDB, its footer and page index say the truth, and filters skip row groups. Prints TAP lines."""
+import dataclasses
 import decimal
 import math
 import struct
@@ -178,6 +179,42 @@ def refusals(seed, folder):
     return problems
 
 
+def micros(seed, folder):
+    """timestamp_precision micros: times as Parquet's own, an instant for what has an offset; a seventh digit is refused, never rounded."""
+    rng = rowcases.random.Random(seed)
+    fields = [rowfile.Field(f"{kind}{p}", kind, precision=p) for kind in ("time", "timestamp", "timestamptz") for p in (0, 3, 6, 7)]
+    rows = [rowfile.Row("R", [rowcases.value(rng, dataclasses.replace(f, precision=min(6, f.precision)), ("extreme", "random")[n % 2], n) for f in fields])
+            for n in range(500)]
+    path, fields, rows = land(seed, folder, (rng, fields, rows), timestamp_precision="micros")
+    made = pyarrow.parquet.read_table(path)
+    problems = []
+    for i, field in enumerate(fields):
+        wanted = [r.values[i][0] if field.type == "timestamptz" else r.values[i] for r in rows]
+        kind = {"time": pa.time64("us"), "timestamp": pa.timestamp("us"), "timestamptz": pa.timestamp("us", "UTC")}[field.type]
+        if made.schema.field(field.name).type != kind:
+            problems.append(f"{field.name}: type {made.schema.field(field.name).type}")
+        problems += property.differences(field, [v * 10 for v in made.column(i).cast(pa.int64()).to_pylist()], wanted, "pyarrow")
+    for index in (3, 7, 11):
+        one = [v + 1 if n == index and index < 11 else (v[0] + 1, v[1]) if n == index else v for n, v in enumerate(rows[1].values)]
+        try:
+            land(seed, folder, (rng, fields, [rowfile.Row("R", one)]), timestamp_precision="micros")
+            problems.append(f"{fields[index].name}: a seventh digit was taken")
+        except rowfile.Refused as no:
+            if no.kind != "permanent" or fields[index].name not in no.message:
+                problems.append(str(no))
+    return problems
+
+
+def wide(seed, folder):
+    """1000 columns, nearly as many NULLs as values."""
+    rng = rowcases.random.Random(seed)
+    fields = [rowfile.Field(f"c{n}", ("int32", "string", "decimal", "float64")[n % 4], precision=20, scale=3) for n in range(1000)]
+    rows = [rowfile.Row("I", [None if rng.random() < 0.5 else rowcases.value(rng, f, "few", n) for f in fields]) for n in range(60)]
+    path, fields, rows = land(seed, folder, (rng, fields, rows), row_group_bytes=1 << 20)
+    made = pyarrow.parquet.read_table(path, use_threads=False)
+    return [p for i, f in enumerate(fields) for p in property.differences(f, raw(f, made.column(i)), [r.values[i] for r in rows], "pyarrow")]
+
+
 # ---- pruning ------------------------------------------------------------------------
 def pruning_case(seed, count=60_000):
     rng = rowcases.random.Random(seed)
@@ -289,6 +326,8 @@ if __name__ == "__main__":
         "parquet: extreme values of every type come back equal": (extremes, range(1, 1 + 4 * MANY)),
         "parquet: NaN is in no bound and zeros keep their signs": (floats, range(1, 2)),
         "parquet: values of 1 MB come back equal, their bounds are short": (huge_text, range(1, 2)),
+        "parquet: in microseconds times are Parquet's own, finer ones are refused": (micros, range(1, 2)),
+        "parquet: a table of 1000 columns comes back equal": (wide, range(1, 2)),
         "parquet: text that UTF-8 cannot hold is refused by column": (refusals, range(1, 2)),
         "parquet: a file without rows is read by its schema": (empty, range(1, 2)),
         "parquet: DuckDB skips row groups by statistics of every ordered type": (duckdb_skips, range(1, 2)),

@@ -24,6 +24,7 @@
 #define GROUP_BYTES_MAX MIB(16)         /* encoded bytes the objects of one group hold in memory together */
 #define STREAM_BYTES_MAX MIB(64)        /* of a runner that streams; one that loads has its share of the worker's memory */
 #define ENCODER_BYTES_MIN MIB(8)        /* what an encoder is given at least */
+#define MMAP_BYTES MIB(1)               /* larger blocks are mapped and given back whole: left to adapt, glibc soon keeps them on a heap full of holes */
 #define SMALL_OBJECT_MAX MIB(16)        /* manifests, epochs, control rows */
 #define RUNNERS_MAX 32
 #define POSITION_BYTES_MAX 32           /* binary position of a row */
