@@ -98,7 +98,7 @@ int main(int count, char **arguments)
     }
     options = cJSON_Parse(count > 6 ? arguments[6] : "{}");
     spec = (FormatSpec){.format = arguments[2], .compression = arguments[3], .profile = arguments[4], .options = options, .epoch = 1,
-                        .incarnation = 1, .source_kind = "", .source = "", .database = "", .schema = "", .table = ""};
+                        .incarnation = 1, .load = true, .source_kind = "", .source = "", .database = "", .schema = "", .table = ""};
     if (run(&loop, &spec, strtoll(arguments[1], NULL, 10), &error) < 0) {
         fprintf(stderr, "format_loop: %s\n%s\n", error.message, error.hint);
         return 1;

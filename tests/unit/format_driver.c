@@ -118,6 +118,8 @@ static int driver_open(Driver *driver, Error *error)
                         .options = json_member(from, "options"),
                         .epoch = (uint32_t)json_integer(from, "epoch", 1),
                         .incarnation = (uint16_t)json_integer(from, "incarnation", 1),
+                        .load = json_boolean(from, "load", false),
+                        .load_us = json_integer(from, "load_us", INT64_MIN),
                         .source_kind = json_text(from, "source_kind", ""),
                         .source = json_text(from, "source", ""),
                         .database = json_text(from, "database", ""),
