@@ -2,15 +2,12 @@
 
 The program under test is sink_s3_credentials_test, which prints what the chain finds in its environment. Signatures are judged by botocore.
 """
-import http.server
-import json
 import logging
 import os
 import pathlib
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import urllib.parse
 
@@ -20,10 +17,13 @@ import botocore.credentials
 from moto.server import ThreadedMotoServer
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "peers" / "s3"))
+
+from keyserver import SECRET, Server, instance, keys  # noqa: E402
+
 BUILD = pathlib.Path(os.environ.get("SLUICE_BUILD") or ROOT / "build")
 PROGRAM = BUILD / "unit" / "sink_s3_credentials_test"
 ROLE = "arn:aws:iam::111122223333:role/lake"
-SECRET = "secret-of-the-agent"
 failed = 0
 
 
@@ -33,48 +33,6 @@ def check(name, holds, detail=""):
     print(("ok - " if holds else "not ok - ") + name)
     if not holds:
         print(f"# {detail}")
-
-
-def iso(after_s):
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + after_s))
-
-
-class Server(http.server.ThreadingHTTPServer):
-    """Answers by path: {path: function(handler) -> (status, text)}; remembers the requests."""
-    daemon_threads = True
-
-    def __init__(self, answers):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.answers = answers
-        self.requests = []
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.server_port}"
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exc):
-        self.shutdown()
-        self.server_close()
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    def answer(self):
-        self.body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        self.server.requests.append(self)
-        status, text = self.server.answers.get(self.path, lambda _: (404, ""))(self)
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text.encode())
-
-    do_GET = do_PUT = do_POST = answer
-
-    def log_message(self, *_):
-        pass
 
 
 def ask(*seconds, **environment):
@@ -88,25 +46,7 @@ def ask(*seconds, **environment):
     return {name: values if len(values) > 1 else values[0] for name, values in found.items()}, result.stdout + result.stderr
 
 
-def keys(name, after_s=3600):
-    return json.dumps({"Code": "Success", "AccessKeyId": name, "SecretAccessKey": SECRET, "Token": "token-of-" + name, "Expiration": iso(after_s)})
-
-
 # ---- instance -------------------------------------------------------------------
-def instance(answers=None, expires=3600):
-    def role(handler):
-        return (200, "lake-role\n") if handler.headers.get("X-aws-ec2-metadata-token") == "imds-token" else (401, "")
-
-    def role_keys(handler):
-        return (200, keys("INSTANCE", expires)) if handler.headers.get("X-aws-ec2-metadata-token") == "imds-token" else (401, "")
-
-    def token(handler):
-        return (200, "imds-token") if handler.command == "PUT" and handler.headers.get("X-aws-ec2-metadata-token-ttl-seconds") else (405, "")
-
-    path = "/latest/meta-data/iam/security-credentials/"
-    return Server({"/latest/api/token": token, path: role, path + "lake-role": role_keys, **(answers or {})})
-
-
 def test_instance():
     with instance() as server:
         on = {"AWS_EC2_METADATA_SERVICE_ENDPOINT": server.url + "/", "AWS_EC2_METADATA_DISABLED": "false"}
@@ -120,7 +60,7 @@ def test_instance():
         check("they are renewed five minutes before they end", len(server.requests) == 4 * count, f"{len(server.requests)} of {count}")
         found, output = ask(AWS_EC2_METADATA_SERVICE_ENDPOINT=server.url)
         check("AWS_EC2_METADATA_DISABLED is honoured", "AWS_EC2_METADATA_DISABLED" in found.get("error", "") and len(server.requests) == 4 * count, output)
-    with instance(expires=-60) as server:
+    with instance(given=lambda: keys("INSTANCE", -60)) as server:
         found, output = ask(AWS_EC2_METADATA_SERVICE_ENDPOINT=server.url, AWS_EC2_METADATA_DISABLED="false")
         check("keys that an instance gives out late are taken all the same", found.get("access_key") == "INSTANCE", output)
     with Server({"/latest/api/token": lambda _: (200, "imds-token")}) as server:

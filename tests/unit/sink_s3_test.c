@@ -282,6 +282,47 @@ static void test_options(void)
     cJSON_Delete(options);
 }
 
+/* The status of a GET that anybody may make who has the URL. */
+static long presigned_get(S3Sink *sink, const char *key, int64_t signed_s, Buffer *body)
+{
+    const S3Http *http = &sink->http;
+    char now[SIGN_TIME_TEXT];
+    Buffer path, url;
+    SignRequest request = {.method = "GET", .query = "", .payload_sha256 = SIGN_UNSIGNED, .region = http->region, .service = "s3", .time = now,
+                           .access_key = http->credentials.keys.access_key, .secret_key = http->credentials.keys.secret_key};
+    S3Fetch fetch = {.method = "GET", .ca_file = http->ca_file[0] ? http->ca_file : NULL, .timeout_ms = 5000, .tries = 1};
+    long status = 0;
+
+    buffer_init(&path, KIB(4));
+    buffer_init(&url, KIB(8));
+    sign_time(signed_s, now);
+    request.headers[request.headers_count++] = (SignPair){"host", http->host};
+    if (buffer_format(&path, &error, "%s/", http->path) == 0 && sign_uri(&path, key, true, &error) == 0 &&
+        buffer_format(&url, &error, "%s%s?", http->origin, path.data) == 0) {
+        request.path = path.data;
+        if (sign_presigned(&request, NULL, 0, 60, NULL, &url, &error) == 0) {
+            fetch.url = url.data;
+            s3_fetch(&fetch, &status, body, &error);
+        }
+    }
+    buffer_free(&path);
+    buffer_free(&url);
+    return status;
+}
+
+static void test_presigned(Sink *sink)
+{
+    int64_t now_s = clock_wall_us() / 1000000;
+    SinkOutcome outcome;
+    Buffer body;
+
+    buffer_init(&body, KIB(64));
+    holds(sink_put(sink, key_of("d=1/presigned"), ATTEMPT_1, "hello", 5, &outcome, &error), "an object to be handed out");
+    check(presigned_get((S3Sink *)sink, key_of("d=1/presigned"), now_s, &body) == 200 && body.length == 5, "a presigned URL gives it without keys");
+    check(presigned_get((S3Sink *)sink, key_of("d=1/presigned"), now_s - 120, &body) == 403, "until it has expired");
+    buffer_free(&body);
+}
+
 static void test_sweep(Sink *sink)
 {
     char prefix[80];
@@ -381,6 +422,7 @@ int main(void)
     test_list(sink);
     test_remove(sink);
     test_sweep(sink);
+    test_presigned(sink);
     test_options();
     sink_close(sink);
     test_refusals();
