@@ -69,7 +69,7 @@ BEGIN
 			PERFORM _sluice.fail('SL090', 'dry run', 'It is taken back.') WHERE $6;
 		EXCEPTION WHEN SQLSTATE 'SL090' THEN
 			NULL;
-		WHEN feature_not_supported OR undefined_column THEN
+		WHEN feature_not_supported OR undefined_column OR invalid_parameter_value OR duplicate_object THEN
 			effect := 'skip';
 			note := sqlerrm;
 		END;

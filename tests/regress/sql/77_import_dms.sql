@@ -40,5 +40,13 @@ SELECT t.err(format('SELECT sluice.import_dms(%L, ''testdb'', ''lake'')', d)) FR
 	'{"rules": [{"rule-type": "selection", "rule-action": "exclude", "object-locator": {"schema-name": "a", "table-name": "b"}}]}']) d;
 SELECT t.err($$SELECT sluice.import_dms('{"rules":[{"rule-type":"selection","object-locator":{"schema-name":"%","table-name":"%"},"rule-action":"include"}]}', 'testdb', 'lake', '{"MaxFileSize": "big"}')$$);
 SELECT t.err($$SELECT sluice.import_dms('{"rules":[{"rule-type":"selection","object-locator":{"schema-name":"%","table-name":"%"},"rule-action":"include"}]}', 'nosuch', 'lake')$$);
+-- A table that cannot be added is skipped with the reason, the others go on; so a dry run says too.
+SELECT count(*) FROM sluice.import_dms('{"rules":[{"rule-type":"selection","object-locator":{"schema-name":"dbo","table-name":"orders"},"rule-action":"explicit"}]}', 'testdb', 'lake', dry_run => false);
+SELECT source FROM sluice.add_source('other', 'sqlserver', host => 'h', database => 'other', "user" => 'sluice', password_env => 'P');
+SELECT t.beat() ? 'pollers' AS beat;
+SELECT t.facts(2, t.tab(4, 'orders', 10, 'id,purchaser', 'id', jsonb_build_array(t.instance(4, 'dbo_orders', 16, 'id,purchaser'))),
+	t.tab(6, 'odd', 10, 'id,v:variant', 'id', jsonb_build_array(t.instance(6, 'dbo_odd', 16, 'id,v'))), t.tab(7, 'stores', 10, 'id', 'id', jsonb_build_array(t.instance(7, 'dbo_stores', 16, 'id'))));
+SELECT item, effect, note FROM sluice.import_dms('{"rules":[{"rule-type":"selection","object-locator":{"schema-name":"%","table-name":"%"},"rule-action":"include"}]}', 'other', 'lake') WHERE item LIKE 'table %';
+SELECT item, effect, note FROM sluice.import_dms('{"rules":[{"rule-type":"selection","object-locator":{"schema-name":"%","table-name":"%"},"rule-action":"include"}]}', 'other', 'lake', dry_run => false) WHERE item LIKE 'table %';
 \c postgres
 DROP DATABASE r_import_dms;
