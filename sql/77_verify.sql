@@ -153,20 +153,36 @@ END
 $$;
 COMMENT ON FUNCTION _sluice.verify_manifests(jsonb) IS 'Runner, verify: what manifests tell of days that have left the ledger, up to a commit';
 
-CREATE FUNCTION _sluice.page_known(w _sluice.walk, t _sluice.tab, upto text)
-RETURNS TABLE (key text, work text, epoch bigint, incarnation integer, last text, rows bigint, bytes bigint, etag text, attempt text, state text)
+CREATE FUNCTION _sluice.page_days(low text, high text) RETURNS SETOF date
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-	-- Day by day, since the days are partitions whose keys are sorted. Objects without a day lie in that of 2000-01-01.
-	SELECT f.key, f.work, f.epoch, f.incarnation, f.last, f.rows, f.bytes, nullif(f.etag, ''), f.attempt, f.state
-	FROM (SELECT day::date FROM (SELECT min(x.day) AS low, max(x.day) AS high FROM _sluice.file x WHERE x.day > '2000-01-01') span, generate_series(span.low::timestamp, span.high::timestamp, '1 day') day
-		UNION ALL SELECT '2000-01-01') d
-	CROSS JOIN LATERAL (SELECT * FROM _sluice.file x WHERE x.day = d.day AND x.target_id = $2.target_id AND x.key > $1.after AND x.key <= $3) f
-	-- What was committed since the page was asked for may stand behind it.
-	WHERE f.committed_at < $1.page_at OR f.state <> 'landed'
-	UNION ALL
-	SELECT k.key, k.work, k.epoch, k.incarnation, k.last, k.rows, k.bytes, nullif(k.etag, ''), k.attempt, 'landed'
-	FROM _sluice.verify_known k WHERE k.job_id = $1.job_id AND k.key > $1.after AND k.key <= $3
+	-- Keys sort by epoch, kind, day: between two of one epoch and kind lie only the days between theirs.
+	SELECT day::date FROM (SELECT CASE WHEN $1 LIKE '%/sluice_day=%' AND split_part($1, '/sluice_day=', 1) = split_part($2, '/sluice_day=', 1) THEN _sluice.key_day($1) END AS low, _sluice.key_day($2) AS high) k
+	CROSS JOIN LATERAL (SELECT coalesce(k.low, (SELECT min(f.day) FROM _sluice.file f WHERE f.day > '2000-01-01')) AS low,
+		CASE WHEN k.low IS NOT NULL AND k.high IS NOT NULL THEN k.high ELSE (SELECT max(f.day) FROM _sluice.file f) END AS high) span
+	CROSS JOIN LATERAL generate_series(span.low::timestamp, span.high::timestamp, '1 day') day
+	UNION ALL SELECT '2000-01-01'
+$$;
+COMMENT ON FUNCTION _sluice.page_days(text, text) IS 'The days that keys between two may have; those without one lie in that of 2000-01-01';
+
+CREATE FUNCTION _sluice.page_known(w _sluice.walk, t _sluice.tab, upto text)
+RETURNS TABLE (key text, work text, epoch bigint, incarnation integer, last text, rows bigint, bytes bigint, etag text, attempt text, state text)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	one date;
+BEGIN
+	-- Day by day, since the days are partitions whose keys are sorted: as one join all of them would be read for each page.
+	FOR one IN SELECT d FROM _sluice.page_days(w.after, upto) d LOOP
+		RETURN QUERY SELECT f.key, f.work, f.epoch, f.incarnation, f.last, f.rows, f.bytes, nullif(f.etag, ''), f.attempt, f.state
+		FROM _sluice.file f
+		WHERE f.day = one AND f.target_id = t.target_id AND f.key > w.after AND f.key <= upto
+			-- What was committed since the page was asked for may stand behind it.
+			AND (f.committed_at < w.page_at OR f.state <> 'landed');
+	END LOOP;
+	RETURN QUERY SELECT k.key, k.work, k.epoch, k.incarnation, k.last, k.rows, k.bytes, nullif(k.etag, ''), k.attempt, 'landed'
+	FROM _sluice.verify_known k WHERE k.job_id = w.job_id AND k.key > w.after AND k.key <= upto;
+END
 $$;
 COMMENT ON FUNCTION _sluice.page_known(_sluice.walk, _sluice.tab, text) IS 'What the ledger, and for older days the manifests, know of a page''s keys';
 
