@@ -118,6 +118,9 @@ BEGIN
 	-- The layout of what is planned stands; a limit that stopped it must not.
 	UPDATE _sluice.batch b SET max_value_bytes = (_sluice.options_full('table', given) ->> 'max_value_bytes')::bigint
 	WHERE b.table_id = t.table_id AND b.work IN ('load', 'cdc');
+	-- Where a value stopped the table that the format cannot hold, what has not begun to land takes the new one.
+	UPDATE _sluice.batch b SET format = _sluice.batch_format(_sluice.options_full('table', given))
+	WHERE b.table_id = t.table_id AND b.work IN ('load', 'cdc') AND t.trouble = 'error' AND b.state = 'planned' AND b.lease_worker IS NULL;
 	PERFORM _sluice.event_add('info', 'table', t.source_id, t.target_id, t.table_id, format('table %s altered by %s', t.name, _sluice.caller()));
 	PERFORM _sluice.wake();
 	RETURN QUERY SELECT t.name, coalesce(t.trouble, t.phase), CASE
