@@ -132,10 +132,11 @@ def pyarrow_reads(seed, folder):
     return compare(fields, rows, list(zip(*[made.column(i).to_pylist() for i in range(len(names))])), "pyarrow")
 
 
-property.run({
-    "csv: every value of every type comes back equal, NULL and empty apart": (every_value, range(1, 1 + 20 * MANY)),
-    "csv: values of 1 MB come back equal": (huge_text, range(1, 2)),
-    "csv: text that UTF-8 cannot hold is refused by column and position": (refusals, range(1, 2)),
-    "csv: DuckDB's read_csv gives the same values": (duckdb_reads, range(1, 1 + 4 * MANY)),
-    "csv: pyarrow's reader gives the same values": (pyarrow_reads, range(1, 1 + 4 * MANY)),
-})
+if __name__ == "__main__":
+    property.run({
+        "csv: every value of every type comes back equal, NULL and empty apart": (every_value, range(1, 1 + 20 * MANY)),
+        "csv: values of 1 MB come back equal": (huge_text, range(1, 2)),
+        "csv: text that UTF-8 cannot hold is refused by column and position": (refusals, range(1, 2)),
+        "csv: DuckDB's read_csv gives the same values": (duckdb_reads, range(1, 1 + 4 * MANY)),
+        "csv: pyarrow's reader gives the same values": (pyarrow_reads, range(1, 1 + 4 * MANY)),
+    })

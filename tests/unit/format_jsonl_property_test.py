@@ -101,8 +101,9 @@ def duckdb_reads(seed, folder):
     return [p for i, f in enumerate(fields) for p in property.differences(f, [duck_value(f, r[i]) for r in table], [r.values[i] for r in rows], "DuckDB")]
 
 
-property.run({
-    "jsonl: every value of every type comes back equal by Python's json": (every_value, range(1, 1 + 20 * MANY)),
-    "jsonl: values of 1 MB and lone surrogates come back equal": (huge_text, range(1, 2)),
-    "jsonl: DuckDB's read_json gives the same values": (duckdb_reads, range(1, 1 + 4 * MANY)),
-})
+if __name__ == "__main__":
+    property.run({
+        "jsonl: every value of every type comes back equal by Python's json": (every_value, range(1, 1 + 20 * MANY)),
+        "jsonl: values of 1 MB and lone surrogates come back equal": (huge_text, range(1, 2)),
+        "jsonl: DuckDB's read_json gives the same values": (duckdb_reads, range(1, 1 + 4 * MANY)),
+    })
