@@ -127,19 +127,17 @@ def test_keys_come_from_the_profile_of_the_workers_environment(make_stack, make_
 def test_keys_of_an_instance_serve_all_requests_of_a_process(make_stack, make_bucket, fault_proxy):
     bucket = make_bucket(fault_proxy)
     stack = make_stack(target=bucket)
-    works = [Workload(stack).fill(100), WideWorkload(stack).fill(9)]
+    work = Workload(stack).fill(100)
     # Without a session token: the S3 server knows of none that it has not given out itself.
     with instance(given=lambda: keys(bucket.access_key, secret=bucket.secret_key, token="")) as server:
         stack.add_source()
         stack.add_target(access_key_env=None, secret_key_env=None)
         stack.start(AWS_EC2_METADATA_SERVICE_ENDPOINT=server.url, AWS_SHARED_CREDENTIALS_FILE="/nowhere", AWS_CONFIG_FILE="/nowhere", AWS_EC2_METADATA_DISABLED="false")
-        for work in works:
-            stack.add_table(work.table)
-        for work in works:
-            stack.wait_state(work.table)
-            work.transaction()
-        stack.wait_uploaded(*(work.table for work in works))
-        stack.check({work.table: MIXED_KEY for work in works})
+        stack.add_table(work.table)
+        stack.wait_state(work.table)
+        work.transaction()
+        stack.wait_uploaded(work.table)
+        stack.check({work.table: MIXED_KEY})
         asked = len([r for r in server.requests if r.path.endswith("lake-role")])
     assert stack.one("""SELECT found FROM sluice.check_target('lake') WHERE "check" = 'credentials'""").startswith("from instance metadata, for ")
     assert 1 <= asked <= 8 < len(fault_proxy.record()), "asked once for each time the target is opened"

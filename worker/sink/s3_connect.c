@@ -103,7 +103,9 @@ int s3_connect_run(Sink *base, int step, char found[SINK_FOUND_MAX], int64_t *ms
         return -1;
     }
     if (step == STEP_DNS) {
-        snprintf(found, SINK_FOUND_MAX, "%.*s is %s", (int)strcspn(sink->http.host, ":"), sink->http.host, way->address[0] ? way->address : "known");
+        size_t length = sink->http.host[0] == '[' ? strcspn(sink->http.host, "]") + 1 : strcspn(sink->http.host, ":");
+
+        snprintf(found, SINK_FOUND_MAX, "%.*s is %s", (int)length, sink->http.host, way->address[0] ? way->address : "known");
         *ms = way->name_ms;
     } else if (step == STEP_TCP) {
         snprintf(found, SINK_FOUND_MAX, "port %ld answers", way->port);
