@@ -107,7 +107,7 @@ INSERT INTO _sluice.option (scope, name, type, low, high, choices, only_for, doc
 	('table', 'row_group_bytes', 'integer', 16384, 1073741824, NULL, '{parquet}', 'bytes of a row group, compressed (default 64 MiB); less where memory is short'),
 	('table', 'bloom_columns', 'list', NULL, NULL, NULL, '{parquet}', 'columns of the file that get a Bloom filter, for look-ups by single values'),
 	('table', 'timestamp_precision', 'text', NULL, NULL, '{exact,micros}', '{parquet}',
-		'exact (default): time, seven fractional digits and offsets land as text; micros: as TIME and TIMESTAMP, offsets folded in, a seventh digit stops the table');
+		'exact (default): timestamps of seven fractional digits or with an offset land as text; micros: as TIMESTAMP, an offset is folded in, a seventh digit stops the table');
 
 INSERT INTO _sluice.option (scope, name, type, high, choices, only_for, doc) VALUES
 	('table', 'csv_header', 'boolean', NULL, NULL, '{csv}', 'a first line with the names of the columns (default true)'),

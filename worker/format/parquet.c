@@ -66,6 +66,15 @@ static int blooms_give(Parquet *parquet, Error *error)
     return 0;
 }
 
+static int pages_give(Parquet *parquet, const ParquetChunk *chunk, Error *error)
+{
+    for (size_t i = 0; i < chunk->page_count; i++) {
+        if (give(parquet, chunk->pages[i].data, chunk->pages[i].size, error) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 static int group_give(Parquet *parquet, Error *error)
 {
     uint64_t at;
@@ -79,7 +88,7 @@ static int group_give(Parquet *parquet, Error *error)
         ParquetChunk *chunk = &parquet->chunks[i];
 
         if (parquet_chunk_end(chunk, &parquet->shop, error) < 0 || parquet_footer_chunk(&parquet->footer, chunk, parquet->at, error) < 0 ||
-            give(parquet, chunk->head.data, chunk->head.length, error) < 0 || give(parquet, chunk->body.data, chunk->body.length, error) < 0)
+            give(parquet, chunk->head.data, chunk->head.length, error) < 0 || pages_give(parquet, chunk, error) < 0)
             return -1;
         parquet_chunk_reset(chunk, &parquet->shop);
     }

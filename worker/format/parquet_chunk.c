@@ -10,7 +10,6 @@
 #define PROBE_GROWTH 3
 #define HEADER_GUESS 32           /* bytes of a page header */
 #define RATIO_GUESS 0.5           /* until a column has shown its own */
-#define BODY_KEPT_MAX MIB(1)      /* memory kept for the next row group */
 
 void parquet_shop_init(ParquetShop *shop)
 {
@@ -44,21 +43,28 @@ void parquet_chunk_init(ParquetChunk *chunk, const ParquetType *type, const Parq
 {
     *chunk = (ParquetChunk){.type = *type, .direct = direct_default(type), .dictionary_ratio = RATIO_GUESS, .probe_bytes = PROBE_BYTES_MIN};
     buffer_init(&chunk->open.values, SIZE_MAX / 2);
-    buffer_init(&chunk->body, SIZE_MAX / 2);
     buffer_init(&chunk->head, SIZE_MAX / 2);
     parquet_dictionary_init(&chunk->dictionary, type, shop->dictionary_bytes);
     parquet_chunk_reset(chunk, shop);
 }
 
+static void pages_free(ParquetChunk *chunk)
+{
+    for (size_t i = 0; i < chunk->page_count; i++)
+        free(chunk->pages[i].data);
+    chunk->page_count = 0;
+    chunk->body_bytes = 0;
+}
+
 void parquet_chunk_free(ParquetChunk *chunk)
 {
+    pages_free(chunk);
     parquet_dictionary_free(&chunk->dictionary);
     parquet_bloom_free(&chunk->bloom);
     free(chunk->open.levels);
     free(chunk->open.entries);
     free(chunk->pages);
     buffer_free(&chunk->open.values);
-    buffer_free(&chunk->body);
     buffer_free(&chunk->head);
 }
 
@@ -72,10 +78,8 @@ static void page_clear(ParquetOpenPage *page)
 
 void parquet_chunk_reset(ParquetChunk *chunk, const ParquetShop *shop)
 {
-    if (chunk->body.capacity > BODY_KEPT_MAX)
-        buffer_free(&chunk->body);
+    pages_free(chunk);
     buffer_free(&chunk->head);
-    buffer_clear(&chunk->body);
     parquet_dictionary_free(&chunk->dictionary);
     page_clear(&chunk->open);
     if (chunk->dictionary_rest > 0)
@@ -83,7 +87,6 @@ void parquet_chunk_reset(ParquetChunk *chunk, const ParquetShop *shop)
     chunk->dictionary_on = chunk->type.physical != PARQUET_BOOLEAN && chunk->dictionary_rest == 0 && shop->dictionary_bytes > 0;
     chunk->dictionary_used = chunk->direct_known = chunk->direct_likely = chunk->probed = false;
     chunk->bounds.any = false;
-    chunk->page_count = 0;
     chunk->rows = chunk->nulls = chunk->plain_bytes = 0;
     memset(chunk->encoded_pages, 0, sizeof chunk->encoded_pages);
 }
@@ -118,20 +121,26 @@ static void page_measure(ParquetChunk *chunk, const ParquetShop *shop, const Par
         chunk->dictionary_ratio = (double)choice->dictionary / (double)(chunk->dictionary.values.length + 1);
 }
 
-/* The open page, which is packed[0] of the shop by now, joins the body. */
-static int page_store(ParquetChunk *chunk, const ParquetShop *shop, const ParquetChoice *choice, Error *error)
+/* The open page, which is packed[0] of the shop by now, joins the finished ones. */
+static int page_store(ParquetChunk *chunk, ParquetShop *shop, const ParquetChoice *choice, Error *error)
 {
     const ParquetOpenPage *open = &chunk->open;
-    const size_t offset = chunk->body.length;
     ParquetPage *page;
     size_t header;
+    char *data;
 
+    buffer_clear(&shop->plain); /* what was in it is packed */
     if (pages_room(chunk, error) < 0 ||
-        parquet_page_write(&shop->packed[0], choice->plain, 0, open->rows, choice->encoding, &chunk->body, &header, error) < 0)
+        parquet_page_write(&shop->packed[0], choice->plain, 0, open->rows, choice->encoding, &shop->plain, &header, error) < 0)
         return -1;
+    data = malloc(shop->plain.length);
+    if (!data)
+        return error_set(error, ERROR_TRANSIENT, NULL, "out of memory for a page of %zu bytes", shop->plain.length);
+    memcpy(data, shop->plain.data, shop->plain.length);
     page = &chunk->pages[chunk->page_count++];
-    *page = (ParquetPage){.offset = offset, .size = (uint32_t)(chunk->body.length - offset), .first_row = chunk->rows, .rows = open->rows,
+    *page = (ParquetPage){.data = data, .offset = chunk->body_bytes, .size = (uint32_t)shop->plain.length, .first_row = chunk->rows, .rows = open->rows,
                           .nulls = open->nulls, .bounds = open->bounds};
+    chunk->body_bytes += page->size;
     parquet_bounds_merge(&chunk->bounds, &chunk->type, &open->bounds);
     chunk->rows += open->rows;
     chunk->nulls += open->nulls;
@@ -361,7 +370,7 @@ uint64_t parquet_chunk_size(const ParquetChunk *chunk)
 {
     const ParquetOpenPage *open = &chunk->open;
     const bool entries = chunk->dictionary_on && !(chunk->direct_likely && !chunk->dictionary_used);
-    double size = (double)(chunk->body.length + chunk->head.length);
+    double size = (double)(chunk->body_bytes + chunk->head.length);
 
     if (open->rows && entries && chunk->row_bytes > 0)
         size += HEADER_GUESS + open->rows * chunk->row_bytes;
@@ -374,6 +383,6 @@ uint64_t parquet_chunk_size(const ParquetChunk *chunk)
 
 size_t parquet_chunk_memory(const ParquetChunk *chunk)
 {
-    return chunk->body.length + chunk->head.length + chunk->open.values.capacity + chunk->open.room * (sizeof(uint32_t) + 1) +
+    return chunk->body_bytes + chunk->head.length + chunk->open.values.capacity + chunk->open.room * (sizeof(uint32_t) + 1) +
            chunk->page_room * sizeof *chunk->pages + parquet_dictionary_memory(&chunk->dictionary) + (size_t)chunk->bloom.blocks * BLOOM_BLOCK;
 }

@@ -37,6 +37,7 @@ typedef struct ParquetShop {
 
 /* A finished data page. */
 typedef struct ParquetPage {
+    char *data;      /* header and bytes, in memory of just their size: pages live until their row group is full */
     uint64_t offset; /* from the first data page's header on */
     uint32_t size;   /* with its header */
     uint64_t first_row;
@@ -71,7 +72,7 @@ typedef struct ParquetChunk {
     ParquetOpenPage open;
     ParquetBloom bloom;
     ParquetBounds bounds;         /* of the finished pages */
-    Buffer body;                  /* finished pages */
+    uint64_t body_bytes;          /* of all finished pages */
     Buffer head;                  /* the dictionary page, once the chunk has ended */
     ParquetPage *pages;
     size_t page_count, page_room;
@@ -90,13 +91,13 @@ void parquet_shop_free(ParquetShop *shop);
 
 void parquet_chunk_init(ParquetChunk *chunk, const ParquetType *type, const ParquetShop *shop);
 void parquet_chunk_free(ParquetChunk *chunk);
-/* Takes the values; pages that fill go to the body. */
+/* Takes the values; pages that fill are compressed. */
 int parquet_chunk_add(ParquetChunk *chunk, ParquetShop *shop, const ParquetValues *values, Error *error);
-/* Closes the last page and the dictionary: head and body are what goes to the file. */
+/* Closes the last page and the dictionary: head, then the pages are what goes to the file. */
 int parquet_chunk_end(ParquetChunk *chunk, ParquetShop *shop, Error *error);
 /* Empties it for the next row group. */
 void parquet_chunk_reset(ParquetChunk *chunk, const ParquetShop *shop);
-/* Bytes that head and body would have if the chunk ended now; an estimate. */
+/* Bytes that head and pages would have if the chunk ended now; an estimate. */
 uint64_t parquet_chunk_size(const ParquetChunk *chunk);
 size_t parquet_chunk_memory(const ParquetChunk *chunk);
 

@@ -145,7 +145,7 @@ int parquet_footer_chunk(ParquetFooter *footer, const ParquetChunk *chunk, uint6
     }
     note = &footer->chunks[footer->chunk_count];
     *note = (ParquetChunkNote){.dictionary_at = chunk->head.length ? at : 0, .data_at = at + chunk->head.length, .plain_bytes = chunk->plain_bytes,
-                               .bytes = chunk->head.length + chunk->body.length, .nulls = chunk->nulls, .bounds = chunk->bounds};
+                               .bytes = chunk->head.length + chunk->body_bytes, .nulls = chunk->nulls, .bounds = chunk->bounds};
     memcpy(note->encoded_pages, chunk->encoded_pages, sizeof note->encoded_pages);
     if ((bounds_told(chunk) && column_index_write(chunk, &footer->column_indexes, error) < 0) ||
         offset_index_write(chunk, note->data_at, &footer->offset_indexes, error) < 0)
@@ -319,6 +319,9 @@ static void schema_write(const ParquetFooter *footer, Thrift *thrift)
 
 static int metadata_write(const ParquetFooter *footer, uint64_t column_index_at, uint64_t offset_index_at, Buffer *out, Error *error)
 {
+    /* Spark 3 and 4 ask this key, and nothing else, whether days before 1582-10-15 are of the proleptic Gregorian calendar. Without it
+     * they refuse such days, or shift them in silence, as spark.sql.parquet.datetimeRebaseModeInRead says. */
+    static const char calendar_key[] = "org.apache.spark.version", calendar_value[] = "3.0.0";
     static const char created_by[] = "sluice version " SLUICE_VERSION;
     Thrift thrift;
 
@@ -329,6 +332,11 @@ static int metadata_write(const ParquetFooter *footer, uint64_t column_index_at,
     thrift_list(&thrift, 4, THRIFT_STRUCT, footer->group_count);
     for (size_t i = 0; i < footer->group_count; i++)
         group_write(footer, i, &column_index_at, &offset_index_at, &thrift);
+    thrift_list(&thrift, 5, THRIFT_STRUCT, 1);
+    thrift_element_struct(&thrift);
+    thrift_binary(&thrift, 1, calendar_key, sizeof calendar_key - 1);
+    thrift_binary(&thrift, 2, calendar_value, sizeof calendar_value - 1);
+    thrift_stop(&thrift);
     thrift_binary(&thrift, 6, created_by, sizeof created_by - 1);
     thrift_list(&thrift, 7, THRIFT_STRUCT, footer->columns); /* union ColumnOrder: each as its type defines */
     for (size_t i = 0; i < footer->columns; i++) {

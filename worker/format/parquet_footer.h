@@ -42,7 +42,7 @@ typedef struct ParquetFooter {
 
 void parquet_footer_init(ParquetFooter *footer, const ParquetType *types, size_t columns, int codec);
 void parquet_footer_free(ParquetFooter *footer);
-/* Notes an ended chunk whose head, then body, stand at `at`. */
+/* Notes an ended chunk whose head, then pages, stand at `at`. */
 int parquet_footer_chunk(ParquetFooter *footer, const ParquetChunk *chunk, uint64_t at, Error *error);
 void parquet_footer_bloom(ParquetFooter *footer, size_t column, uint64_t at, size_t bytes); /* of the group being written */
 int parquet_footer_group(ParquetFooter *footer, uint64_t at, uint64_t rows, Error *error);

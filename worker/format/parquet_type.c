@@ -53,12 +53,12 @@ static void time_choose(ParquetType *type, ParquetTimes times)
 {
     const Field *field = type->field;
 
-    /* TIME is no type of Spark before 4.1, and one such column keeps it from reading the whole file: text by default. */
-    if (times == PARQUET_TIMES_EXACT && (field->type == COLUMN_TIME || field->precision > 6 || (field->type == COLUMN_TIMESTAMPTZ && !field->utc))) {
+    /* Spark has no TIME: one such column keeps it (4.3 still) from reading the whole file, so a time of day is always text. */
+    if (field->type == COLUMN_TIME || (times == PARQUET_TIMES_EXACT && (field->precision > 6 || (field->type == COLUMN_TIMESTAMPTZ && !field->utc)))) {
         text_choose(type, true);
         return;
     }
-    number_choose(type, PARQUET_INT64, 8, field->type == COLUMN_TIME ? PARQUET_TIME : PARQUET_TIMESTAMP);
+    number_choose(type, PARQUET_INT64, 8, PARQUET_TIMESTAMP);
     type->utc = field->type == COLUMN_TIMESTAMPTZ;
 }
 
@@ -126,14 +126,13 @@ static int converted_type(const ParquetType *type)
         return type->utc ? CONVERTED_TIMESTAMP_MICROS : CONVERTED_NONE; /* the old one is always an instant */
     case PARQUET_INTEGER:
         return type->bits == 16 ? CONVERTED_INT_16 : CONVERTED_INT_32;
-    case PARQUET_TIME:
     case PARQUET_PLAIN:
         break;
     }
     return CONVERTED_NONE;
 }
 
-static void time_write(Thrift *thrift, bool utc)
+static void timestamp_write(Thrift *thrift, bool utc)
 {
     thrift_bool(thrift, 1, utc);
     thrift_struct(thrift, 2); /* TimeUnit */
@@ -145,15 +144,15 @@ static void time_write(Thrift *thrift, bool utc)
 /* union LogicalType */
 static void logical_write(const ParquetType *type, Thrift *thrift)
 {
-    static const int16_t members[] = {[PARQUET_STRING] = 1, [PARQUET_DECIMAL] = 5, [PARQUET_DATE] = 6, [PARQUET_TIME] = 7, [PARQUET_TIMESTAMP] = 8,
+    static const int16_t members[] = {[PARQUET_STRING] = 1, [PARQUET_DECIMAL] = 5, [PARQUET_DATE] = 6, [PARQUET_TIMESTAMP] = 8,
                                       [PARQUET_INTEGER] = 10};
 
     thrift_struct(thrift, members[type->logical]);
     if (type->logical == PARQUET_DECIMAL) {
         thrift_i32(thrift, 1, type->scale);
         thrift_i32(thrift, 2, type->precision);
-    } else if (type->logical == PARQUET_TIME || type->logical == PARQUET_TIMESTAMP) {
-        time_write(thrift, type->utc);
+    } else if (type->logical == PARQUET_TIMESTAMP) {
+        timestamp_write(thrift, type->utc);
     } else if (type->logical == PARQUET_INTEGER) {
         thrift_byte(thrift, 1, (int8_t)type->bits);
         thrift_bool(thrift, 2, true);

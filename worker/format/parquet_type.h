@@ -27,7 +27,6 @@ typedef enum ParquetLogical {
     PARQUET_STRING,
     PARQUET_DECIMAL,
     PARQUET_DATE,
-    PARQUET_TIME,      /* microseconds */
     PARQUET_TIMESTAMP, /* microseconds */
     PARQUET_INTEGER
 } ParquetLogical;
@@ -45,7 +44,7 @@ typedef struct ParquetType {
     FieldText text_form;
 } ParquetType;
 
-/* How times finer than a microsecond, or with an offset, land. */
+/* How timestamps finer than a microsecond, or with an offset, land. */
 typedef enum ParquetTimes {
     PARQUET_TIMES_EXACT, /* as text */
     PARQUET_TIMES_MICROS /* as TIMESTAMP; a value that has a seventh digit is refused, an offset is folded into the instant */

@@ -148,14 +148,13 @@ static bool timestamp_holds(int64_t ticks)
 /* Ticks of 100 ns as microseconds. */
 static int take_micros(Taking *taking)
 {
-    const ColumnType source = taking->type->field->type;
-    const size_t width = column_width(source);
+    const size_t width = column_width(taking->type->field->type);
     int64_t *to = taking->values->room.i64;
 
     EACH_VALUE(taking, width, {
         int64_t ticks = LOAD(int64_t, from); /* ColumnInstant begins with its ticks */
 
-        if (source == COLUMN_TIME ? ticks < 0 || ticks >= TICKS_PER_DAY : !timestamp_holds(ticks))
+        if (!timestamp_holds(ticks))
             return out_of_range(taking, row);
         if (ticks % 10)
             return value_refused(taking, row, "Set the table's option timestamp_precision to exact: such columns then land as text, with all digits.",
