@@ -21,6 +21,7 @@
 #define SHOP_PAGES 6        /* pages' worth of memory that encoding one page takes */
 #define CODEC_BYTES MIB(1)  /* of zstd's tables, about */
 #define BLOOM_SHARE 16      /* of a row group's bytes, what a Bloom filter may take */
+#define COLUMN_BYTES_MIN KIB(4) /* of each column in a row group, however little memory there is */
 #define MAGIC_BYTES 4
 
 typedef struct Parquet {
@@ -107,7 +108,8 @@ static bool group_full(const Parquet *parquet)
         bytes += parquet_chunk_size(&parquet->chunks[i]);
         memory += parquet_chunk_memory(&parquet->chunks[i]);
     }
-    return bytes >= parquet->row_group_bytes || memory >= parquet->memory_max;
+    /* A row group's metadata takes some hundred bytes a column, so it must have values that are worth them. */
+    return bytes >= parquet->row_group_bytes || (memory >= parquet->memory_max && bytes >= COLUMN_BYTES_MIN * parquet->columns);
 }
 
 static int parquet_write(void *state, const ColumnBatch *batch, int first, int count, Error *error)
