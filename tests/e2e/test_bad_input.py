@@ -8,7 +8,7 @@ import pytest
 from cluster import default_worker, free_port
 from simulator import Simulator
 from stack import PASSWORD_ENV
-from values import columns_of, differences, source_rows
+from values import Column, columns_of, create_table, differences, source_rows
 
 NASTY = ["x'; DROP SCHEMA sluice CASCADE; --", 'a"; SELECT 1; --', "$1", "{}", "..", "a.b", "%s", "né", "", " ", "a\nb", "x" * 300, "\\", "/etc/passwd", "a'||'b"]
 
@@ -233,6 +233,34 @@ def test_bucket_that_does_not_exist_or_is_forbidden_is_named(make_stack, make_bu
     stack.sql("SELECT sluice.alter_target('lake', options => %s::jsonb)", json.dumps({"secret_key_env": "SLUICE_TEST_SECRET_KEY"}))
     mend_table(stack, table)
     assert_whole(stack, table)
+
+
+# ---- values -----------------------------------------------------------------------
+def test_value_that_the_format_cannot_hold_stops_its_table_alone(stack):
+    """Seven fractional digits are no TIMESTAMP of microseconds: the table says which column, and lands whole once it may be text."""
+    columns = [Column("id", "int", "int", null=False), Column("at", "datetime2(7)", "datetime2:7")]
+    for name in ("dbo.odd", "dbo.fine"):
+        stack.tsql(create_table(name, columns, ["id"]))
+        stack.enable_cdc(name)
+        stack.tsql(f"INSERT INTO {name} VALUES (1, '2026-11-20T12:34:56.1234567'), (2, NULL)")
+    stack.register()
+    stack.add_table("dbo.odd", format="parquet", timestamp_precision="micros")
+    stack.add_table("dbo.fine", format="parquet")
+    stack.start()
+    row = stack.wait_state("dbo.odd", "error")
+    assert '"at"' in row["message"] and "resume_table" in row["hint"], row
+    stack.wait_state("dbo.fine")
+    for name in ("dbo.odd", "dbo.fine"):
+        stack.tsql(f"INSERT INTO {name} VALUES (3, '0001-01-01T00:00:00.0000001')")
+    stack.wait_uploaded("dbo.fine")
+    stack.sql("SELECT sluice.alter_table(%s, '{\"timestamp_precision\": null}')", stack.table_name("dbo.odd"))
+    stack.sql("SELECT sluice.resume_table(%s)", stack.table_name("dbo.odd"))
+    stack.wait_state("dbo.odd")
+    stack.wait_uploaded("dbo.odd")
+    landed = stack.check({"dbo.odd": ["id"], "dbo.fine": ["id"]})
+    for name in ("dbo.odd", "dbo.fine"):
+        found = differences(columns, ["id"], landed.fold(name, ["id"]), source_rows(stack.simulator, stack.name, name, columns))
+        assert not found, found
 
 
 # ---- arguments --------------------------------------------------------------------
