@@ -310,9 +310,12 @@ static int entries_append(ParquetChunk *chunk, ParquetShop *shop, const ParquetV
 /* How large the first page has become is found out by making it, each time it has grown so much. */
 static int page_probe(ParquetChunk *chunk, ParquetShop *shop, Error *error)
 {
-    const bool entries = chunk->dictionary_on && !chunk->direct_likely;
     ParquetChoice choice;
+    bool entries;
 
+    if (chunk->dictionary_on && parquet_page_stays(chunk, shop))
+        chunk->direct_likely = false;
+    entries = chunk->dictionary_on && !chunk->direct_likely;
     if (chunk->probed ? parquet_page_measure(chunk, shop, entries, &choice, error) < 0 : parquet_page_choose(chunk, shop, true, &choice, error) < 0)
         return -1;
     page_measure(chunk, shop, &choice);

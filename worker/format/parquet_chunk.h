@@ -115,6 +115,8 @@ typedef struct ParquetChoice {
 int parquet_page_choose(ParquetChunk *chunk, ParquetShop *shop, bool last, ParquetChoice *ret, Error *error);
 /* The same without a choice: as entries, or directly as last chosen. */
 int parquet_page_measure(ParquetChunk *chunk, ParquetShop *shop, bool entries, ParquetChoice *ret, Error *error);
+/* The open page's entries are worth so many bytes that they are never written out: what it takes has no bound but the page's rows. */
+bool parquet_page_stays(const ParquetChunk *chunk, const ParquetShop *shop);
 /* Turns the open page's entries into values. */
 int parquet_page_expand(ParquetChunk *chunk, Error *error);
 /* Appends header and packed bytes. type: 0 data page, 2 dictionary page. */

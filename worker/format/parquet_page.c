@@ -248,6 +248,11 @@ static int dictionary_try(ParquetChunk *chunk, ParquetShop *shop, bool last, Par
     return status;
 }
 
+bool parquet_page_stays(const ParquetChunk *chunk, const ParquetShop *shop)
+{
+    return chunk->open.bytes > EXPAND_FACTOR * shop->page_bytes;
+}
+
 /* Levels only. */
 static int nothing_pack(const ParquetChunk *chunk, ParquetShop *shop, ParquetChoice *ret, Error *error)
 {
@@ -266,7 +271,7 @@ int parquet_page_choose(ParquetChunk *chunk, ParquetShop *shop, bool last, Parqu
         *ret = (ParquetChoice){.encoding = PARQUET_ENCODING_DICTIONARY};
         if (page_pack(chunk, shop, PARQUET_ENCODING_DICTIONARY, &shop->packed[0], &ret->plain, error) < 0)
             return -1;
-        if (chunk->dictionary_used || chunk->open.bytes > EXPAND_FACTOR * shop->page_bytes)
+        if (chunk->dictionary_used || parquet_page_stays(chunk, shop))
             return 0;
         return dictionary_try(chunk, shop, last, ret, error);
     }
