@@ -337,14 +337,14 @@ class Landed:
         """Manifests and ledger write keys with the target's prefix."""
         return {self.store.prefix + key: value for key, value in by_key.items()}
 
-    def ledger_problems(self, told):
-        """told: [(key, rows, bytes)] of the file view; must be the objects that are there."""
+    def ledger_problems(self, told, orphans=()):
+        """told: [(key, rows, bytes)] of the file view; must be the objects that are there, but for those known to be nobody's."""
         there = self._prefixed({file.key: (file.facts.count, file.facts.bytes) for file in self.files})
         schemas = {self.store.prefix + key for key in self.schemas}
         held = {key for key, rows, _ in told if "/sluice_kind=schema/" in key and rows == 0}
         found_schemas = [f"sluice.file lists {key}, which is not there" for key in held - schemas]
         told = {key: (rows, size) for key, rows, size in told if "/sluice.control/" not in key and key not in held}
-        found = [f"sluice.file lacks {key}" for key in set(there) - set(told)]
+        found = [f"sluice.file lacks {key}" for key in set(there) - set(told) - set(orphans)]
         found += [f"sluice.file lists {key}, which is not there" for key in set(told) - set(there)]
         found += [f"{key}: there {there[key]}, told {told[key]}" for key in set(there) & set(told) if there[key] != told[key]]
         return found + found_schemas

@@ -282,7 +282,7 @@ class Stack:
         files = self.sql("SELECT key, rows, bytes, state FROM sluice.file WHERE target = %s", target)
         orphans = {key for key, _, _, state in files if state == "orphan"}
         return (landed.problems(keys, at_rest, orphans, killed) +
-                (landed.ledger_problems([(key, rows, size) for key, rows, size, state in files if state != "orphan"]) if at_rest else []))
+                (landed.ledger_problems([(key, rows, size) for key, rows, size, state in files if state != "orphan"], orphans) if at_rest else []))
 
     def check(self, keys=None, killed=False):
         """The promises of reader.py and the ledger's agreement with them; returns what landed. Call at rest."""

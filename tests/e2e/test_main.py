@@ -66,7 +66,7 @@ def test_mixed_table_loads_and_streams_to_s3_under_write(make_stack, make_bucket
 
 
 @pytest.mark.parametrize("format, compression, ending", [
-    ("jsonl", "none", ".jsonl"), ("jsonl", "gzip", ".jsonl.gz"), ("csv", "zstd", ".csv.zst")])
+    ("jsonl", "none", ".jsonl"), ("jsonl", "gzip", ".jsonl.gz"), ("csv", "zstd", ".csv.zst"), ("parquet", "zstd", ".parquet"), ("parquet", "snappy", ".parquet")])
 def test_other_formats_and_compressions_land_the_same(make_stack, format, compression, ending):
     stack = make_stack()
     work = Workload(stack).fill(500)
@@ -81,7 +81,7 @@ def test_other_formats_and_compressions_land_the_same(make_stack, format, compre
     equal_to_source(stack, landed, work.table, work.columns, MIXED_KEY)
 
 
-@pytest.mark.parametrize("format", ["jsonl", "csv"])
+@pytest.mark.parametrize("format", ["jsonl", "csv", "parquet"])
 def test_every_other_type_lands_exactly(stack, format):
     names = ", ".join(c.name for c in REST if c.kind != "rowversion")
     stack.tsql(create_table("dbo.rest", REST, ["id"]))

@@ -39,7 +39,7 @@ FAULTS = [
     "match {match}\nerror_after_rows 7\ncount 2",
 ]
 # table, target, format, part of the rows
-TABLES = [("dbo.mixed", "lake", "jsonl", 1), ("dbo.second", "folder", "csv", 8), ("dbo.third", "lake", "csv", 8)]
+TABLES = [("dbo.mixed", "lake", "jsonl", 1), ("dbo.second", "folder", "parquet", 8), ("dbo.third", "lake", "csv", 8)]
 WIDE = "dbo.wide"
 WIDE_ROWS = 9
 OTHERS_PAUSE_S = 0.1
@@ -160,7 +160,7 @@ class Torture:
             for work in self.works[:-1]:
                 writing.enter_context(work)
             while time.monotonic() < end:
-                time.sleep(self.random.uniform(0.05, 0.9))
+                time.sleep(self.random.uniform(0.02, 0.6))
                 self._hurt()
                 self.tell("kill", 1, "hurts")
         self.simulator.fault("")

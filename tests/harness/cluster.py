@@ -156,9 +156,13 @@ class Cluster:
 
     def standby(self, dir, **kwargs):
         """A streaming standby of this cluster, not started yet; same arguments as Cluster()."""
+        return self.backup(dir, "-R", **kwargs)
+
+    def backup(self, dir, *more, **kwargs):
+        """A base backup of this cluster as a cluster, not started yet: started, it is what this one was."""
         other = Cluster(dir, preload=self.preload, database=self.database, **kwargs)
         other._own_dir()
-        self.command([self.bindir / "pg_basebackup", "-D", other.data, "-R", "-X", "stream", "-c", "fast",
+        self.command([self.bindir / "pg_basebackup", "-D", other.data, *more, "-X", "stream", "-c", "fast",
                       "-h", self.socket_dir, "-p", str(self.port), "-U", "postgres"], check=True)
         return other
 
