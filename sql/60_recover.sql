@@ -12,7 +12,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION _sluice.adopt_open(jsonb, bigint, bigint) IS 'The open batch that a manifest''s entry speaks of';
 
-CREATE FUNCTION _sluice.adopt_files(entry jsonb, t _sluice.tab, number bigint) RETURNS void
+CREATE FUNCTION _sluice.adopt_files(entry jsonb, t _sluice.tab, number bigint, counted boolean) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp
 AS $$
 	WITH stored AS (
@@ -27,11 +27,11 @@ AS $$
 	FROM (SELECT count(*) AS files, coalesce(sum(s.bytes), 0)::bigint AS bytes, coalesce(sum(s.rows) FILTER (WHERE s.work = 'load'), 0)::bigint AS loaded,
 		coalesce(sum(s.rows) FILTER (WHERE s.work = 'cdc'), 0)::bigint AS changed, max(k.stamp) AS stamp
 		FROM stored s LEFT JOIN LATERAL _sluice.dms_key(s.key) k ON s.work = 'cdc') n
-	WHERE x.table_id = $2.table_id AND n.files > 0
+	WHERE x.table_id = $2.table_id AND n.files > 0 AND NOT $4
 $$;
-COMMENT ON FUNCTION _sluice.adopt_files(jsonb, _sluice.tab, bigint) IS 'Files of a manifest''s entry become ledger';
+COMMENT ON FUNCTION _sluice.adopt_files(jsonb, _sluice.tab, bigint, boolean) IS 'Files of a manifest''s entry become ledger; counted: the table''s figures hold them already';
 
-CREATE FUNCTION _sluice.adopt_ahead(entry jsonb, t _sluice.tab, number bigint) RETURNS void
+CREATE FUNCTION _sluice.adopt_ahead(entry jsonb, t _sluice.tab, number bigint, known boolean) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -40,19 +40,19 @@ BEGIN
 	IF EXISTS (SELECT FROM _sluice.batch_log l WHERE l.table_id = t.table_id AND l.batch_id = (entry ->> 'batch_id')::bigint AND l.commit_no = number) THEN
 		RETURN;
 	END IF;
-	PERFORM _sluice.adopt_files(entry, t, number);
+	PERFORM _sluice.adopt_files(entry, t, number, known);
 	IF entry ->> 'work' = 'cdc' AND t.phase = 'streaming' AND t.epoch = (entry ->> 'epoch')::bigint AND t.incarnation = (entry ->> 'incarnation')::integer THEN
 		-- The ledger is older than the bucket: what it planned instead of this batch is void.
 		PERFORM _sluice.batch_abandon(array_agg(b.batch_id)) FROM _sluice.batch b WHERE b.table_id = t.table_id AND b.from_pos < high HAVING count(*) > 0;
 		UPDATE _sluice.tab x SET position = greatest(x.position, high)::_sluice.pos, newest = greatest(x.newest, high)::_sluice.pos,
 			pending_since = CASE WHEN x.newest > high THEN x.pending_since END WHERE x.table_id = t.table_id;
-	ELSIF t.epoch <= (entry ->> 'epoch')::bigint THEN
+	ELSIF NOT known AND t.epoch <= (entry ->> 'epoch')::bigint THEN
 		INSERT INTO _sluice.epoch (table_id, epoch, incarnation) VALUES (t.table_id, (entry ->> 'epoch')::bigint, (entry ->> 'incarnation')::integer) ON CONFLICT DO NOTHING;
 		PERFORM _sluice.epoch_ask(t, format('manifest %s tells of epoch %s, which this ledger does not know', number, entry ->> 'epoch'));
 	END IF;
 END
 $$;
-COMMENT ON FUNCTION _sluice.adopt_ahead(jsonb, _sluice.tab, bigint) IS 'A manifest''s entry whose batch this ledger never planned: the stream moves on, a load begins anew';
+COMMENT ON FUNCTION _sluice.adopt_ahead(jsonb, _sluice.tab, bigint, boolean) IS 'A manifest''s entry whose batch this ledger never planned: the stream moves on, a load begins anew. known: its number was drawn here, so a load is part of what the table has';
 
 CREATE FUNCTION _sluice.manifest_adopt(arg jsonb) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -61,11 +61,13 @@ DECLARE
 	ids bigint[] := _sluice.batches_lock(arg, jsonb_build_array(arg));
 	r _sluice.batch;
 	number bigint := (arg ->> 'commit')::bigint;
+	known boolean;
 	entry jsonb;
 	open_id bigint;
 	t _sluice.tab;
 BEGIN
 	SELECT * INTO r FROM _sluice.batch b WHERE b.batch_id = ids[1];
+	known := number < (SELECT p.next_commit FROM _sluice.pair p WHERE p.source_id = r.source_id AND p.target_id = r.target_id);
 	UPDATE _sluice.pair p SET next_commit = greatest(p.next_commit, number + 1) WHERE p.source_id = r.source_id AND p.target_id = r.target_id;
 	FOR entry IN SELECT e FROM jsonb_array_elements(coalesce(arg #> '{manifest,batches}', '[]')) e LOOP
 		SELECT * INTO t FROM _sluice.tab x WHERE x.table_id = (entry ->> 'table_id')::bigint AND x.source_id = r.source_id AND x.target_id = r.target_id
@@ -75,7 +77,7 @@ BEGIN
 		IF open_id IS NOT NULL THEN
 			PERFORM _sluice.batch_apply(ARRAY[open_id], jsonb_build_array(entry || jsonb_build_object('batch_id', open_id)), number, 'adopted');
 		ELSE
-			PERFORM _sluice.adopt_ahead(entry, t, number);
+			PERFORM _sluice.adopt_ahead(entry, t, number, known);
 		END IF;
 	END LOOP;
 	UPDATE _sluice.batch b SET commit_no = NULL, state = 'sealing' WHERE b.source_id = r.source_id AND b.target_id = r.target_id AND b.commit_no = number;
