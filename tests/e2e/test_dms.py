@@ -165,3 +165,30 @@ CRASHES = [("object_after", "load"), ("objects_after", "stream"), ("adopt_after"
 @pytest.mark.parametrize("point, phase", [(point, phase) for point, target, phase in MATRIX if target == "file"] if ALL else CRASHES)
 def test_crash_at_a_point_costs_no_row_of_a_dms_folder(make_stack, tmp_path, point, phase):
     DmsCrash(make_stack(), tmp_path, point, OPTIONS).run(phase)
+
+
+def test_a_dlt_pipeline_on_dms_files_keeps_silver_equal_to_the_source(make_stack, spark):
+    """The notebook of the DMS example for Delta Live Tables (bronze by Auto Loader from {data}/{table}, Op added where a file has none, APPLY CHANGES
+    by dmsTimestamp, deletes where Op is D), its steps as open Spark has them, over files of that example's endpoint settings."""
+    from pyspark.sql import Window
+    from pyspark.sql import functions as f
+    stack = make_stack(prefix="data")
+    stack.tsql("CREATE TABLE dbo.stores (store_id int NOT NULL PRIMARY KEY, name nvarchar(40), city nvarchar(40))")
+    stack.enable_cdc("dbo.stores")
+    stack.tsql("INSERT INTO dbo.stores VALUES " + ", ".join(f"({n}, N'Lädchen \"{n}\"', N'Aue, Böhlen')" for n in range(100)))
+    stack.register()
+    stack.add_table("dbo.stores", profile="dms", format="csv", csv_header=True, timestamp_column_name="dmsTimestamp")
+    stack.start()
+    stack.wait_state("dbo.stores")
+    for change in ("UPDATE dbo.stores SET city = N'' WHERE store_id % 3 = 0", "DELETE FROM dbo.stores WHERE store_id % 7 = 0",
+                   "INSERT INTO dbo.stores VALUES (7, N'back' + CHAR(10) + N'again', NULL)", "UPDATE dbo.stores SET store_id = 500 WHERE store_id = 1"):
+        stack.tsql(change)
+        stack.wait_uploaded("dbo.stores")
+    path = stack.target_folder / "data" / "dbo" / "stores"
+
+    def read(glob):
+        return spark.read.csv(f"{path}/{glob}", header=True, multiLine=True, escape='"', nullValue="\ue000null")
+    bronze = read("LOAD*.csv").unionByName(read("20*.csv"), allowMissingColumns=True)
+    newest = bronze.withColumn("n", f.row_number().over(Window.partitionBy("store_id").orderBy(f.col("dmsTimestamp").desc())))
+    silver = newest.filter("n = 1 AND (Op IS NULL OR Op <> 'D')").select(f.col("store_id").cast("int"), "name", "city")
+    assert sorted(map(tuple, silver.collect())) == sorted(stack.simulator.query("SELECT store_id, name, city FROM dbo.stores", database=stack.name))

@@ -54,3 +54,7 @@ SELECT t.err($$SELECT sluice.alter_table('erp.dbo.t1', '{"profile": "dms", "form
 SELECT t.err($$SELECT sluice.add_table('erp.dbo.t3', 'lake', '{"profile": "dms"}')$$);
 SELECT hint FROM sluice.add_table('erp.dbo.t3', 'lake', '{"profile": "dms", "exclude": ["op"], "timestamp_column_name": "at"}');
 SELECT t.err($$SELECT sluice.alter_table('erp.dbo.t3', '{"timestamp_column_name": "ID"}')$$);
+-- Columns that get a Bloom filter are the table's.
+SELECT t.err($$SELECT sluice.add_table('erp.dbo.t4', 'lake', '{"format": "parquet", "bloom_columns": ["id", "vv"]}')$$) FROM t.facts(1, t.tab(4, 't4', 10, 'id,v', 'id', jsonb_build_array(t.instance(4, 'dbo_t4', 16, 'id,v'))));
+SELECT hint FROM sluice.add_table('erp.dbo.t4', 'lake', '{"format": "parquet", "bloom_columns": ["id", "v"]}');
+SELECT t.err($$SELECT sluice.alter_table('erp.dbo.t4', '{"bloom_columns": ["vv"]}')$$);
