@@ -3,12 +3,15 @@
 The store is versitygw behind tests/peers/s3/faultproxy.py (https). A fault comes during the load and again while changes stream, of a
 table whose files are one PutObject each and of one whose files are uploads of several parts.
 """
+import contextlib
 import dataclasses
 import json
 import os
+import signal
 
 import pytest
 
+from cluster import children_of
 from faultproxy import Fault
 from s3faults import DATA, FAULTS
 from values import MIXED_KEY, differences, source_rows
@@ -56,6 +59,9 @@ class Tables:
 
     def assert_exact(self, killed=False):
         self.stack.wait_uploaded(*[work.table for work in self.works], timeout_s=120)
+        return self.assert_landed(killed)
+
+    def assert_landed(self, killed=False):
         landed = self.stack.check({work.table: MIXED_KEY for work in self.works}, killed=killed)
         for work in self.works:
             found = differences(work.columns, MIXED_KEY, landed.fold(work.table, MIXED_KEY),
@@ -132,4 +138,73 @@ def test_only_the_actions_that_the_policy_allows_are_used(make_stack, bucket, fa
     assert work <= {"PutObject", "HeadObject", "GetObject", "ListObjectsV2", "ListMultipartUploads", "CreateMultipartUpload", "UploadPart",
                     "CompleteMultipartUpload", "AbortMultipartUpload"}, "nothing of the work deletes an object"
     assert all(r.conditional for r in fault_proxy.record("PutObject|CompleteMultipartUpload") if "_sluice/check/" not in r.key)
+    stack.stop()
+
+
+# ---- a worker that wakes up too late ----------------------------------------------
+FROZEN = {
+    "in_a_part": Fault("slow", action="UploadPart", key=DATA, seconds=4),
+    "before_complete_arrives": Fault("late", action="CompleteMultipartUpload", key=DATA, seconds=5),
+    "behind_complete": Fault("slow", action="CompleteMultipartUpload", key=DATA, seconds=4),
+    "before_put_arrives": Fault("late", action="PutObject", key=DATA, seconds=5),
+}
+
+
+def frozen(worker):
+    """The worker and its children stand still; returns what wakes them."""
+    pids = [worker.pid, *children_of(worker.pid)]
+
+    def send(number):
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+    send(signal.SIGSTOP)
+    return lambda: send(signal.SIGCONT)
+
+
+@pytest.mark.parametrize("name", FROZEN if ALL else ["in_a_part", "before_complete_arrives"])
+def test_worker_frozen_in_an_upload_beyond_its_lease_writes_nothing_twice(make_stack, bucket, fault_proxy, name):
+    stack = make_stack(target=bucket)
+    tables = Tables(stack, fault_proxy).checked()
+    tables.add()
+    tables.streaming()
+    fault = fault_proxy.inject(dataclasses.replace(FROZEN[name]))
+    tables.change()
+    stack.wait(lambda: fault.struck, "the upload is under way")
+    wake = frozen(stack.workers[0])
+    try:
+        stack.start()
+        tables.change()
+        stack.wait_uploaded(*[work.table for work in tables.works])
+    finally:
+        wake()
+    tables.change()
+    tables.assert_exact()
+    stack.stop()
+    assert not fault_proxy.open_uploads()
+    tables.assert_landed()
+
+
+def test_retention_that_passes_the_reader_in_an_upload_leaves_no_object(make_stack, bucket, fault_proxy):
+    """What was read may have been cut off while it was read: nothing of it may be seen."""
+    stack = make_stack(target=bucket)
+    tables = Tables(stack, fault_proxy).checked()
+    tables.add()
+    tables.streaming()
+    stack.wait_uploaded("dbo.wide", "dbo.mixed")
+    keys = stack.store().keys()
+    fault = fault_proxy.inject(Fault("slow", action="UploadPart", key="dbo.wide", seconds=4))
+    wide = tables.works[1]
+    wide.transaction()
+    stack.wait(lambda: fault.struck, "the upload is under way")
+    stack.tsql("DECLARE @lsn binary(10) = sys.fn_cdc_get_max_lsn(); "
+               "EXEC sys.sp_cdc_cleanup_change_table @capture_instance = N'dbo_wide', @low_water_mark = @lsn, @threshold = 5000")
+    row = stack.wait_state("dbo.wide", "lost")
+    assert "resync" in row["hint"], row
+    stack.wait(lambda: not fault_proxy.open_uploads() and not stack.store().uploads(), "the upload is aborted")
+    assert [key for key in stack.store().keys() if "dbo.wide" in key] == [key for key in keys if "dbo.wide" in key], "no object of it"
+    stack.sql("SELECT sluice.resync_table(%s)", stack.table_name("dbo.wide"))
+    tables.streaming()
+    tables.change()
+    tables.assert_exact()
     stack.stop()

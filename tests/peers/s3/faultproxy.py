@@ -14,6 +14,7 @@ Faults, by kind
     error_body  200 with an <Error> inside; done=True: the request was passed on and done all the same
     unfenced    If-None-Match is taken away (and the request signed anew): a store that overwrites
     slow        the request is passed on and done, the answer comes `seconds` late
+    late        the request is passed on `seconds` late
     truncated   the answer's body breaks off half way
 
 A fault strikes requests whose action and key match, `count` times (None: until clear()), each time with `probability`.
@@ -190,6 +191,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.close_connection = self.close_connection or bool(fault and fault.close_first)
             request.status = status
             return self.error(request, status, code)
+        if kind == "late":
+            time.sleep(fault.seconds)
         status, headers, body = self.forward(proxy, request, kind)
         if kind == "slow":
             time.sleep(fault.seconds)
