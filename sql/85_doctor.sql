@@ -13,7 +13,8 @@ AS $$
 		concat_ws(' ', s.step ->> 'found', CASE WHEN s.step ->> 'ms' IS NOT NULL THEN format('(%s ms)', s.step ->> 'ms') END),
 		-- What only a person can do is no SQL.
 		concat_ws('; ', s.step ->> 'wanted', CASE WHEN s.step ->> 'fix_sql' LIKE '--%' THEN ltrim(s.step ->> 'fix_sql', '- ') END),
-		CASE WHEN s.step ->> 'fix_sql' NOT LIKE '--%' THEN s.step ->> 'fix_sql' WHEN s.step ->> 'check' = 'agent' THEN _sluice.agent_start() END
+		CASE WHEN s.step ->> 'fix_sql' NOT LIKE '--%' THEN s.step ->> 'fix_sql' WHEN s.step ->> 'check' = 'agent' THEN _sluice.agent_start()
+			WHEN s.step ->> 'right' <> '' THEN (SELECT format('SELECT sluice.iam_policy(%L);', g.name) FROM _sluice.target g WHERE g.target_id = s.target_id) END
 	FROM _sluice.check_step s WHERE s.source_id = $1 OR s.target_id = $2 ORDER BY s.n
 $$;
 COMMENT ON FUNCTION _sluice.steps(bigint, bigint) IS 'What the worker found, as rows of a check';
@@ -50,8 +51,7 @@ DECLARE
 	t _sluice.target := _sluice.target_find($1);
 BEGIN
 	RETURN QUERY SELECT a.* FROM _sluice.target_state y, _sluice.age_row('checked', t.name, y.checked_at) a WHERE y.target_id = t.target_id;
-	RETURN QUERY SELECT s."check", s.object, s.ok, s.severity, s.found, s.wanted,
-		coalesce(s.fix_sql, CASE WHEN s.wanted LIKE 'the right %' AND NOT s.ok THEN format('SELECT sluice.iam_policy(%L);', t.name) END) FROM _sluice.steps(NULL, t.target_id) s;
+	RETURN QUERY SELECT * FROM _sluice.steps(NULL, t.target_id);
 	RETURN QUERY SELECT 'refused', t.name, false, 'error', r.message, 'a store that refuses to overwrite, or unfenced with one worker only',
 		format('SELECT * FROM sluice.alter_target(%L, ''{"unfenced": true}'');', t.name) FROM _sluice.target_refused r WHERE r.target_id = t.target_id;
 	RETURN QUERY SELECT 'unfenced', t.name, false, 'warning', 'accepted without conditional writes: a worker that has lost its lease can overwrite what another wrote',

@@ -247,21 +247,26 @@ static const Step steps[] = {
 
 static const Step open_step = {"open", "the options make sense", "", open_run, 0, false};
 
+/* A right is missing, by S3's word or, to a HEAD, without one; nothing else that is 403 (signature, key, clock). */
+static bool is_denied(const Error *failure)
+{
+    return strcmp(failure->code, "403") == 0 && (strstr(failure->message, "AccessDenied") || strncmp(failure->message, "HeadObject", 10) == 0);
+}
+
 static int step_add(cJSON *answer, const Check *check, const Step *step, int result, const Error *failure, int64_t ms)
 {
     cJSON *row = cJSON_CreateObject();
     char found[700], wanted[800];
+    bool denied = result < 0 && step->right[0] && is_denied(failure);
 
     if (!row || !cJSON_AddItemToArray(answer, row))
         return -1;
     snprintf(found, sizeof found, "%s", result == 2 ? "not tried" : check->found[0] ? check->found : "as wanted");
     snprintf(wanted, sizeof wanted, "%s", step->wanted);
     if (result < 0) {
-        bool denied = strcmp(failure->code, "403") == 0 && step->right[0];
-
         snprintf(found, sizeof found, "%s%s%s%s", failure->message, failure->code[0] ? " (" : "", failure->code, failure->code[0] ? ")" : "");
         /* A hint of AccessDenied names all rights: this step knows its own. */
-        if (denied && !strstr(failure->message, "Signature") && !strstr(failure->message, "InvalidAccessKeyId"))
+        if (denied)
             snprintf(wanted, sizeof wanted, "the right %s", step->right);
         else if (failure->hint[0])
             snprintf(wanted, sizeof wanted, "%s", failure->hint);
@@ -273,6 +278,8 @@ static int step_add(cJSON *answer, const Check *check, const Step *step, int res
     cJSON_AddStringToObject(row, "found", found);
     cJSON_AddStringToObject(row, "wanted", wanted);
     cJSON_AddNullToObject(row, "fix_sql");
+    if (denied)
+        cJSON_AddStringToObject(row, "right", step->right);
     cJSON_AddNumberToObject(row, "ms", (double)ms);
     cJSON_AddBoolToObject(row, "skipped", result == 2);
     return 0;
