@@ -6,6 +6,7 @@ import subprocess
 import pytest
 
 from cluster import default_worker, free_port
+from reader import BucketStore, Landed
 from simulator import Simulator
 from stack import PASSWORD_ENV
 from values import Column, columns_of, create_table, differences, source_rows
@@ -261,6 +262,38 @@ def test_value_that_the_format_cannot_hold_stops_its_table_alone(stack):
     for name in ("dbo.odd", "dbo.fine"):
         found = differences(columns, ["id"], landed.fold(name, ["id"]), source_rows(stack.simulator, stack.name, name, columns))
         assert not found, found
+    stack.stop()
+
+
+@pytest.mark.parametrize("wrong", ["bucket", "key"])
+def test_a_target_that_refuses_stops_its_own_tables_and_no_other(make_stack, make_bucket, wrong):
+    """One table lands in a folder, the other in a bucket that is not there or does not let us in."""
+    bucket = make_bucket()
+    stack = make_stack()
+    table, other = item_table(stack), "dbo.other"
+    stack.tsql("CREATE TABLE dbo.other (id int NOT NULL PRIMARY KEY, v nvarchar(40) NULL)")
+    stack.enable_cdc(other)
+    stack.tsql("INSERT INTO dbo.other (id, v) VALUES (1, N'a'), (2, N'b')")
+    stack.register()
+    stack.environment.update(bucket.environment(), SLUICE_WRONG_SECRET="not-the-key")
+    given = {**bucket.options(), **({"bucket": "no-such-bucket"} if wrong == "bucket" else {"secret_key_env": "SLUICE_WRONG_SECRET"})}
+    stack.sql("SELECT sluice.add_target('refusing', 's3', options => %s::jsonb)", json.dumps(given))
+    stack.add_table(other, "refusing")
+    stack.add_table(table)
+    stack.start()
+    text = target_trouble(stack, "no-such-bucket" if wrong == "bucket" else "secret key", other)
+    assert "not-the-key" not in text + stack.log()
+    stack.wait_state(table)
+    stack.tsql("UPDATE dbo.item SET v = N'on' WHERE id = 2; UPDATE dbo.other SET v = N'later' WHERE id = 2")
+    stack.wait_uploaded(table)
+    assert stack.landed().fold(table, ["id"])[(2,)]["v"] == "on"
+    stack.sql("SELECT sluice.alter_target('refusing', options => %s::jsonb)",
+              json.dumps({"bucket": bucket.name} if wrong == "bucket" else {"secret_key_env": bucket.options()["secret_key_env"]}))
+    mend_table(stack, other)
+    stack.wait_state(other)
+    stack.wait_uploaded(other)
+    assert dict(Landed(BucketStore(bucket.client, bucket.name), stack.name).fold(other, ["id"])) == {(1,): {"id": 1, "v": "a"}, (2,): {"id": 2, "v": "later"}}
+    stack.stop()
 
 
 # ---- arguments --------------------------------------------------------------------
@@ -277,6 +310,28 @@ def test_malformed_source_options_are_refused_with_a_hint(stack, options, word):
     assert state == "22023" and hint and word in message + " " + hint, (state, message, hint)
     assert "secret-1" not in message + hint
     assert stack.one("SELECT count(*) FROM sluice.source_status") == 0
+
+
+@pytest.mark.parametrize("kind, options, word", [
+    ("s3", '{"bukket": "b"}', "bucket"), ("s3", '{}', "bucket"), ("s3", '{"bucket": "b", "endpoint": "https://me:secret-1@store:9000"}', "password"),
+    ("s3", '{"bucket": "b", "secret_key": "secret-1"}', "secret_key_env"), ("s3", '{"bucket": "b", "access_key": "AKIA"}', "access_key_env"),
+    ("s3", '{"bucket": "b", "tries": 0}', "tries"), ("s3", '{"bucket": "b", "path_style": "perhaps"}', "path_style"), ("s3", '{"bucket": ["b"]}', "bucket"),
+    ("file", '{"path": "relative"}', "path"), ("file", '{}', "path"), ("file", '{"path": "/tmp", "prefix": "a/../b"}', "prefix"), ("file", '[]', "object"),
+])
+def test_malformed_target_options_are_refused_with_a_hint(stack, kind, options, word):
+    state, message, hint = stack.error("SELECT sluice.add_target('lake', %s, options => %s::jsonb)", kind, options)
+    assert state == "22023" and hint and word in message + " " + hint, (state, message, hint)
+    assert "secret-1" not in message + hint and "AKIA" not in message + hint
+    assert stack.one("SELECT count(*) FROM sluice.target_status") == 0
+
+
+@pytest.mark.parametrize("size", ["0", "65535", "5368709121", "1e30", "-1", '"64KB"', '"64 KiB"', "65536.5", "null1"])
+def test_an_impossible_size_is_refused_with_its_limits(stack, size):
+    stack.register()
+    options = '{"target_file_bytes": %s}' % size.replace("null1", '"null"')
+    stack.sql("UPDATE _sluice.option SET low = 65536 WHERE name = 'target_file_bytes'")
+    state, message, hint = stack.error("SELECT sluice.add_table(%s, 'lake', options => %s::jsonb)", f"{stack.name}.dbo.item", options)
+    assert state == "22023" and "target_file_bytes" in message and hint, (state, message, hint)
 
 
 @pytest.mark.parametrize("options", ['{"format": "exotic"}', '{"max_file_age": -1}', '{"target_file_bytes": 1}', '{"compression": 3}', '{"colour": 1}', '[]'])
