@@ -1,6 +1,8 @@
 """The ledger and the bucket agree: schema files for every table, a lost, strange or changed object is named, gone epochs are purged."""
+import hashlib
 import json
 
+import duckdb
 import pytest
 
 from values import MIXED_KEY
@@ -38,6 +40,49 @@ def test_a_table_without_rows_lands_its_schema_where_its_files_would_be(any_stac
     [(key, document)] = schema_documents(stack, table).items()
     assert key.endswith("/schema-00000001-00000001.json") and document["key"] == ["id"]
     assert [(c["name"], c["source_type"], c["nullable"]) for c in document["columns"]] == [("id", "int", False), ("v", "nvarchar(40)", True)], document
+    stack.stop()
+
+
+def test_engines_see_every_column_of_a_table_without_rows(stack):
+    """DuckDB globs the folder of an empty table, as a consumer's view does."""
+    formats = {"jsonl": "zstd", "csv": "none", "parquet": "zstd"}
+    for name in formats:
+        item_table(stack, f"as_{name}", rows=0)
+    stack.register()
+    for name, compression in formats.items():
+        stack.add_table(f"dbo.as_{name}", format=name, compression=compression)
+    stack.start()
+    for name in formats:
+        stack.wait_state(f"dbo.as_{name}")
+    landed = stack.check()
+    assert len(landed.schemas) == 3
+    [jsonl] = [stack.store().read(key) for key in landed.schemas if key.endswith(".jsonl.zst")]
+    assert jsonl, "an empty file that is a whole zstd frame"
+    folder = stack.target_folder / stack.prefix / stack.name
+    for name, reader in (("csv", "read_csv('{}', hive_partitioning = true, header = true)"), ("parquet", "read_parquet('{}', hive_partitioning = true)")):
+        answer = duckdb.sql("SELECT * FROM " + reader.format(f"{folder}/dbo.as_{name}/**/*.{name}"))
+        assert answer.fetchall() == [] and {"id", "v", "_sluice_op", "_sluice_seq", "_sluice_epoch", "sluice_kind", "sluice_day"} <= set(answer.columns), answer.columns
+    stack.tsql("INSERT INTO dbo.as_parquet (id, v) VALUES (1, N'a')")
+    stack.wait_uploaded("dbo.as_parquet")
+    assert duckdb.sql(f"SELECT id, v FROM read_parquet('{folder}/dbo.as_parquet/**/*.parquet', hive_partitioning = true)").fetchall() == [(1, "a")]
+    stack.stop()
+
+
+@pytest.mark.parametrize("format, compression", [("jsonl", "none"), ("csv", "none"), ("jsonl", "zstd"), ("parquet", "zstd")])
+def test_files_of_a_large_load_have_the_size_asked_for(stack, format, compression):
+    """Within 5 %, but for the last of each range. A column batch (256 KiB of values) must be small against the file."""
+    rows, size = (45000, 3000000) if compression == "none" else (80000, 1000000)
+    stack.tsql("CREATE TABLE dbo.big (id int NOT NULL PRIMARY KEY, a varchar(80) NOT NULL)")
+    for start in range(0, rows, 1000):
+        stack.tsql("INSERT INTO dbo.big (id, a) VALUES " + ", ".join(f"({n}, '{hashlib.sha256(str(n).encode()).hexdigest()}')" for n in range(start, start + 1000)))
+    stack.enable_cdc("dbo.big")
+    stack.register()
+    stack.add_table("dbo.big", format=format, compression=compression, target_file_bytes=size)
+    stack.start()
+    stack.wait_state("dbo.big", timeout_s=90)
+    files = [size for (size,) in stack.sql("SELECT bytes FROM sluice.file WHERE kind = 'load' ORDER BY file_no")]
+    assert len(files) >= 3 and all(abs(found - size) <= size * 0.05 for found in files[:-1]), files
+    assert stack.one("SELECT sum(rows) FROM sluice.file WHERE kind = 'load'") == rows
     stack.stop()
 
 

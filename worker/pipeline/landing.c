@@ -226,7 +226,7 @@ static int landing_file_open(Landing *landing, const ColumnBatch *rows, Error *e
 
     if (!landing->day[0])
         landing_moment(landing, rows->commit_us[0]);
-    file->rows = file->bytes = 0;
+    file->rows = file->bytes = file->size = 0;
     if (landing_key(landing, landing->file_no, file->key, sizeof file->key, error) < 0 || work_attempt(file->attempt, error) < 0)
         return -1;
     /* Whoever held this batch before us may have died, or still be, in the middle of an upload that it never sealed. */
@@ -392,6 +392,20 @@ static int landing_end(Landing *landing, Error *error)
     return status;
 }
 
+/* A file grows by whole column batches: it ends where it is nearest to the size asked for, taking the next batch to be like this one. */
+static bool landing_file_full(Landing *landing)
+{
+    LandingFile *file = &landing->file;
+    uint64_t size, growth;
+
+    if (!file->object)
+        return false;
+    size = format_size(file->format);
+    growth = size > file->size ? size - file->size : 0;
+    file->size = size;
+    return size + growth / 2 >= landing->file_bytes_target;
+}
+
 int landing_run(Landing *landing, bool *yielded, Error *error)
 {
     const ColumnBatch *rows;
@@ -412,7 +426,7 @@ int landing_run(Landing *landing, bool *yielded, Error *error)
             return landing_end(landing, error);
         if (landing_rows_write(landing, rows, error) < 0)
             return -1;
-        if (!landing->file.object || format_size(landing->file.format) < landing->file_bytes_target)
+        if (!landing_file_full(landing))
             continue;
         if (landing_file_land(landing, yielded, error) < 0)
             return -1;

@@ -21,6 +21,7 @@ typedef struct LandingFile {
     char key[1100];
     char first[POSITION_TEXT_MAX], last[POSITION_TEXT_MAX];
     uint64_t rows, bytes;
+    uint64_t size; /* format_size behind the last batch */
 } LandingFile;
 
 typedef struct Landing {
