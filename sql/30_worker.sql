@@ -167,6 +167,7 @@ BEGIN
 	WHERE b.batch_id = free.batch_id;
 	IF _sluice.is_here() THEN
 		PERFORM _sluice.recover_plan();
+		PERFORM _sluice.dropped_abandon(); -- of a source that cannot be reached too, for which nobody plans
 	END IF;
 	PERFORM _sluice.workers_bury();
 	polls := _sluice.polls_take(w);

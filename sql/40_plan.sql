@@ -29,6 +29,18 @@ AS $$
 $$;
 COMMENT ON FUNCTION _sluice.batch_abandon(bigint[]) IS 'Ends batches that will never be committed';
 
+CREATE FUNCTION _sluice.dropped_abandon() RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp
+AS $$
+	-- What is sealed is still finished, unless its table stopped: nobody can let a dropped one go on.
+	SELECT _sluice.batch_abandon(array_agg(d.batch_id)) FROM (
+		SELECT b.batch_id FROM _sluice.batch b JOIN _sluice.tab t USING (table_id)
+		WHERE t.wanted = 'dropped' AND b.lease_worker IS NULL AND b.commit_no IS NULL AND (b.state = 'planned' OR t.trouble IS NOT NULL)
+		ORDER BY b.batch_id FOR UPDATE OF b SKIP LOCKED) d
+	HAVING count(*) > 0
+$$;
+COMMENT ON FUNCTION _sluice.dropped_abandon() IS 'Ends the batches of dropped tables that nobody will take: a purge of their files waits for it';
+
 CREATE FUNCTION _sluice.table_reset(t _sluice.tab, job bigint, scan integer DEFAULT 0) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -242,8 +254,7 @@ BEGIN
 	IF NOT _sluice.is_here() THEN
 		RETURN 0;
 	END IF;
-	PERFORM _sluice.batch_abandon(array_agg(b.batch_id)) FROM _sluice.batch b JOIN _sluice.tab t USING (table_id)
-	WHERE b.source_id = $1 AND t.wanted = 'dropped' AND b.state = 'planned' AND b.lease_worker IS NULL HAVING count(*) > 0;
+	PERFORM _sluice.dropped_abandon();
 	PERFORM _sluice.plan_resync($1);
 	planned := _sluice.plan_epoch($1) + _sluice.plan_fence($1) + _sluice.plan_cdc($1);
 	IF planned > 0 THEN

@@ -110,6 +110,16 @@ AS $$
 $$;
 COMMENT ON FUNCTION _sluice.seals_doc(bigint) IS 'All sealed attempts of a batch, oldest first';
 
+CREATE FUNCTION _sluice.epoch_claim_doc(t _sluice.tab, s _sluice.source, g _sluice.target) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+	-- A folder of profile dms does not name its source, so its epochs are claimed without it: whoever shares it never shares an epoch.
+	SELECT jsonb_build_object('epoch_prefix', format('%s_sluice/%s/%s/epoch-', _sluice.prefix($3.options), CASE WHEN _sluice.lands_as_dms($1) THEN '-dms' ELSE $2.path_part END, $1.path_part),
+		-- Above those that a table of this name had before it was dropped, in another folder too.
+		'at_least', 1 + max(x.epoch)) FROM _sluice.tab x WHERE x.source_id = $1.source_id AND x.target_id = $1.target_id AND x.name = $1.name
+$$;
+COMMENT ON FUNCTION _sluice.epoch_claim_doc(_sluice.tab, _sluice.source, _sluice.target) IS 'Where a table''s next epoch is claimed in the bucket, and its least number';
+
 CREATE FUNCTION _sluice.batch_docs(ids bigint[]) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -124,8 +134,7 @@ AS $$
 		'instance', v.instance, 'instance_object_id', v.instance_object_id, 'source_object_id', v.source_object_id, 'command_id', v.command_id,
 		-- Where the source's own key is not the fold's, an update must name the row it takes away.
 		'before', t.options ? 'key' OR _sluice.keyless(t), 'images', b.format ->> 'profile' = 'debezium', 'columns', v.columns, 'announce', _sluice.announce_doc(t, v, b)))
-		|| CASE WHEN b.work = 'epoch' THEN jsonb_build_object('at_least', b.epoch + 1,
-			'epoch_prefix', format('%s_sluice/%s/%s/epoch-', _sluice.prefix(g.options), s.path_part, t.path_part)) ELSE '{}' END
+		|| CASE WHEN b.work = 'epoch' THEN _sluice.epoch_claim_doc(t, s, g) ELSE '{}' END
 		ORDER BY b.oldest_at, b.batch_id)
 	FROM _sluice.batch b JOIN _sluice.tab t USING (table_id) JOIN _sluice.source s ON s.source_id = b.source_id JOIN _sluice.target g ON g.target_id = b.target_id
 	JOIN _sluice.schema_version v ON v.table_id = b.table_id AND v.version = b.version

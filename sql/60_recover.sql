@@ -72,7 +72,13 @@ BEGIN
 	FOR entry IN SELECT e FROM jsonb_array_elements(coalesce(arg #> '{manifest,batches}', '[]')) e LOOP
 		SELECT * INTO t FROM _sluice.tab x WHERE x.table_id = (entry ->> 'table_id')::bigint AND x.source_id = r.source_id AND x.target_id = r.target_id
 			AND x.name = entry ->> 'table' AND x.epoch > 0 FOR UPDATE;
-		CONTINUE WHEN NOT FOUND;  -- of an earlier life of this prefix: its epochs are below every one to come
+		IF NOT FOUND THEN
+			-- Of an earlier life of this prefix: its epochs are below every one to come. Or of a later one: the table was dropped and added
+			-- again after this ledger was saved, and what would go on landing in the epoch it knows would count no more.
+			PERFORM _sluice.epoch_ask(x, format('manifest %s tells of epoch %s, which this ledger does not know', number, entry ->> 'epoch')) FROM _sluice.tab x
+			WHERE x.source_id = r.source_id AND x.target_id = r.target_id AND x.name = entry ->> 'table' AND x.wanted <> 'dropped' AND x.epoch BETWEEN 1 AND (entry ->> 'epoch')::bigint - 1;
+			CONTINUE;
+		END IF;
 		open_id := _sluice.adopt_open(entry, r.source_id, r.target_id);
 		IF open_id IS NOT NULL THEN
 			PERFORM _sluice.batch_apply(ARRAY[open_id], jsonb_build_array(entry || jsonb_build_object('batch_id', open_id)), number, 'adopted');

@@ -139,8 +139,7 @@ DECLARE
 	purge _sluice.job;
 BEGIN
 	UPDATE _sluice.tab x SET wanted = 'dropped' WHERE x.table_id = t.table_id;
-	PERFORM _sluice.batch_abandon(array_agg(b.batch_id)) FROM _sluice.batch b
-	WHERE b.table_id = t.table_id AND b.state = 'planned' AND b.lease_worker IS NULL HAVING count(*) > 0;
+	PERFORM _sluice.dropped_abandon();
 	UPDATE _sluice.job j SET state = 'canceled', ended_at = clock_timestamp(), message = 'the table was dropped' WHERE j.table_id = t.table_id AND j.ended_at IS NULL;
 	DELETE FROM _sluice.batch b USING _sluice.job o WHERE b.work IN ('verify', 'purge') AND o.job_id = b.job_id AND o.table_id = t.table_id;
 	PERFORM _sluice.event_add('info', 'table', t.source_id, t.target_id, t.table_id, format('table %s dropped by %s', t.name, _sluice.caller()));
