@@ -9,6 +9,7 @@
 #define PROBE_BYTES_MIN 4096
 #define PROBE_GROWTH 3
 #define HEADER_GUESS 32           /* bytes of a page header */
+#define KEPT_PAGES 4              /* of memory kept by each buffer that works on a page */
 #define RATIO_GUESS 0.5           /* until a column has shown its own */
 
 void parquet_shop_init(ParquetShop *shop)
@@ -125,26 +126,29 @@ static void page_measure(ParquetChunk *chunk, const ParquetShop *shop, const Par
 static int page_store(ParquetChunk *chunk, ParquetShop *shop, const ParquetChoice *choice, Error *error)
 {
     const ParquetOpenPage *open = &chunk->open;
+    const Buffer *packed = &shop->packed[0];
+    Buffer *header = &shop->plain; /* what was in it is packed */
     ParquetPage *page;
-    size_t header;
+    size_t size;
     char *data;
 
-    buffer_clear(&shop->plain); /* what was in it is packed */
-    if (pages_room(chunk, error) < 0 ||
-        parquet_page_write(&shop->packed[0], choice->plain, 0, open->rows, choice->encoding, &shop->plain, &header, error) < 0)
+    buffer_clear(header);
+    if (pages_room(chunk, error) < 0 || parquet_page_header(packed->length, choice->plain, 0, open->rows, choice->encoding, header, error) < 0)
         return -1;
-    data = malloc(shop->plain.length);
+    size = header->length + packed->length;
+    data = malloc(size);
     if (!data)
-        return error_set(error, ERROR_TRANSIENT, NULL, "out of memory for a page of %zu bytes", shop->plain.length);
-    memcpy(data, shop->plain.data, shop->plain.length);
+        return error_set(error, ERROR_TRANSIENT, NULL, "out of memory for a page of %zu bytes", size);
+    memcpy(data, header->data, header->length);
+    memcpy(data + header->length, packed->data, packed->length);
     page = &chunk->pages[chunk->page_count++];
-    *page = (ParquetPage){.data = data, .offset = chunk->body_bytes, .size = (uint32_t)shop->plain.length, .first_row = chunk->rows, .rows = open->rows,
+    *page = (ParquetPage){.data = data, .offset = chunk->body_bytes, .size = (uint32_t)size, .first_row = chunk->rows, .rows = open->rows,
                           .nulls = open->nulls, .bounds = open->bounds};
     chunk->body_bytes += page->size;
     parquet_bounds_merge(&chunk->bounds, &chunk->type, &open->bounds);
     chunk->rows += open->rows;
     chunk->nulls += open->nulls;
-    chunk->plain_bytes += header + choice->plain;
+    chunk->plain_bytes += header->length + choice->plain;
     chunk->encoded_pages[choice->encoding]++;
     chunk->measured = true;
     page_measure(chunk, shop, choice);
@@ -159,6 +163,17 @@ static void dictionary_drop(ParquetChunk *chunk, bool at_once)
     /* One that is given up after its sample costs next to nothing to try again. */
     if (!at_once && !chunk->dictionary_used)
         chunk->dictionary_rest = DICTIONARY_REST + 1;
+}
+
+/* What a page of long values needed is given back: the next may be of another column. */
+static void buffers_trim(ParquetChunk *chunk, ParquetShop *shop)
+{
+    Buffer *buffers[] = {&chunk->open.values, &shop->plain, &shop->packed[0], &shop->packed[1], &shop->values_out};
+
+    for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++) {
+        if (buffers[i]->capacity > KEPT_PAGES * shop->page_bytes)
+            buffer_free(buffers[i]);
+    }
 }
 
 static int page_end(ParquetChunk *chunk, ParquetShop *shop, bool last, Error *error)
@@ -180,6 +195,7 @@ static int page_end(ParquetChunk *chunk, ParquetShop *shop, bool last, Error *er
             dictionary_drop(chunk, false);
     }
     page_clear(&chunk->open);
+    buffers_trim(chunk, shop);
     return 0;
 }
 
@@ -353,16 +369,18 @@ int parquet_chunk_add(ParquetChunk *chunk, ParquetShop *shop, const ParquetValue
 
 int parquet_chunk_end(ParquetChunk *chunk, ParquetShop *shop, Error *error)
 {
-    size_t plain, header;
+    size_t plain;
 
     if (page_end(chunk, shop, true, error) < 0)
         return -1;
     if (!chunk->dictionary_used)
         return 0;
     if (parquet_dictionary_pack(chunk, shop, &plain, error) < 0 ||
-        parquet_page_write(&shop->packed[1], plain, 2, chunk->dictionary.count, PARQUET_ENCODING_PLAIN, &chunk->head, &header, error) < 0)
+        parquet_page_header(shop->packed[1].length, plain, 2, chunk->dictionary.count, PARQUET_ENCODING_PLAIN, &chunk->head, error) < 0)
         return -1;
-    chunk->plain_bytes += header + plain;
+    chunk->plain_bytes += chunk->head.length + plain;
+    if (buffer_append(&chunk->head, shop->packed[1].data, shop->packed[1].length, error) < 0)
+        return -1;
     chunk->dictionary_ratio = (double)shop->packed[1].length / (double)(chunk->dictionary.values.length + 1);
     return 0;
 }

@@ -119,8 +119,8 @@ int parquet_page_measure(ParquetChunk *chunk, ParquetShop *shop, bool entries, P
 bool parquet_page_stays(const ParquetChunk *chunk, const ParquetShop *shop);
 /* Turns the open page's entries into values. */
 int parquet_page_expand(ParquetChunk *chunk, Error *error);
-/* Appends header and packed bytes. type: 0 data page, 2 dictionary page. */
-int parquet_page_write(const Buffer *packed, size_t plain, int type, uint32_t count, ParquetEncoding encoding, Buffer *out, size_t *header, Error *error);
+/* PageHeader of a page of `packed` bytes, `plain` before compression. type: 0 data page, 2 dictionary page. */
+int parquet_page_header(size_t packed, size_t plain, int type, uint32_t count, ParquetEncoding encoding, Buffer *out, Error *error);
 /* The dictionary page's content, compressed, as packed[1] of the shop; its size before compression. */
 int parquet_dictionary_pack(const ParquetChunk *chunk, ParquetShop *shop, size_t *plain, Error *error);
 

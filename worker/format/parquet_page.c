@@ -10,17 +10,16 @@
 #define DICTIONARY_TOLL 6        /* so that it must save a sixth */
 #define EXPAND_FACTOR 2          /* values are not written out to be tried where that takes more than so many full pages */
 
-int parquet_page_write(const Buffer *packed, size_t plain, int type, uint32_t count, ParquetEncoding encoding, Buffer *out, size_t *header, Error *error)
+int parquet_page_header(size_t packed, size_t plain, int type, uint32_t count, ParquetEncoding encoding, Buffer *out, Error *error)
 {
-    const size_t before = out->length;
     Thrift thrift;
 
-    if (plain > PAGE_BYTES_MAX || packed->length > PAGE_BYTES_MAX)
+    if (plain > PAGE_BYTES_MAX || packed > PAGE_BYTES_MAX)
         return error_set(error, ERROR_PERMANENT, "Lower max_value_bytes, or leave the column out.", "a parquet page of %zu bytes is beyond 2 GiB", plain);
     thrift_begin(&thrift, out, error);
     thrift_i32(&thrift, 1, type);
     thrift_i32(&thrift, 2, (int32_t)plain);
-    thrift_i32(&thrift, 3, (int32_t)packed->length);
+    thrift_i32(&thrift, 3, (int32_t)packed);
     thrift_struct(&thrift, type == 0 ? 5 : 7); /* DataPageHeader, DictionaryPageHeader */
     thrift_i32(&thrift, 1, (int32_t)count);
     thrift_i32(&thrift, 2, (int32_t)encoding);
@@ -29,10 +28,7 @@ int parquet_page_write(const Buffer *packed, size_t plain, int type, uint32_t co
         thrift_i32(&thrift, 4, PARQUET_ENCODING_RLE); /* of repetition levels, of which there are none */
     }
     thrift_stop(&thrift);
-    if (thrift_end(&thrift) < 0)
-        return -1;
-    *header = out->length - before;
-    return buffer_append(out, packed->data, packed->length, error);
+    return thrift_end(&thrift);
 }
 
 static int values_encode(const ParquetChunk *chunk, ParquetShop *shop, ParquetEncoding encoding, Error *error)
