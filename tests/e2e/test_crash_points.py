@@ -2,7 +2,7 @@
 
 A point is a CRASH_POINT("name") before or after a durable act. The process that comes there first dies by kill -9; what it leaves is
 taken up by the others of its worker. `make check` goes through every point once, and with S3 through those where the bucket's answer
-decides; SLUICE_TEST_ALL=1 through all of POINTS x {file, S3} x {load, stream}.
+decides; SLUICE_TEST_ALL=1 through all of POINTS x {file, S3} x {load, stream} x formats.
 """
 import os
 import re
@@ -52,6 +52,18 @@ def test_crash_points_are_found():
 def test_crash_at_a_point_loses_and_doubles_nothing(make_stack, make_bucket, tmp_path, point, target, phase):
     stack = make_stack(target=make_bucket() if target == "s3" else None)
     Crash(stack, tmp_path, point).run(phase)
+
+
+# A format's end (footer, last frame) is written when the file is full: where a crash comes between files or in an upload.
+FORMATS_SHORT = [("seal_after", "file", "load", "csv"), ("objects_after", "s3", "stream", "csv"), ("object_after", "s3", "load", "parquet"),
+                 ("group_seal_after", "file", "stream", "parquet"), ("complete_after", "s3", "stream", "parquet")]
+
+
+@pytest.mark.parametrize("point, target, phase, format", [(*case, format) for case in MATRIX if case[2] in ("load", "stream")
+                                                          for format in ("csv", "parquet")] if ALL else FORMATS_SHORT)
+def test_crash_at_a_point_spoils_no_file_of_another_format(make_stack, make_bucket, tmp_path, point, target, phase, format):
+    stack = make_stack(target=make_bucket() if target == "s3" else None)
+    Crash(stack, tmp_path, point, {"format": format}).run(phase)
 
 
 class Crash:
