@@ -20,7 +20,7 @@ from workload import WideWorkload, Workload
 ALL = bool(os.environ.get("SLUICE_TEST_ALL"))
 FAULTS = {**FAULTS, "wrong_clock": []}
 FAULTS["all_at_once"] = [dataclasses.replace(fault, count=1, probability=1.0) for faults in FAULTS.values() for fault in faults]
-SHORT = ["reset_in_a_part", "lost_replies_to_every_try", "lost_reply_to_begin", "lost_reply_to_complete", "error_in_200_done", "wrong_clock", "all_at_once"]
+SHORT = ["lost_replies_to_every_try", "lost_reply_to_begin", "wrong_clock", "all_at_once"]
 
 
 @pytest.fixture
