@@ -141,6 +141,8 @@ BEGIN
 	INSERT INTO _sluice.target_state (target_id) SELECT x.target_id FROM _sluice.target x ON CONFLICT DO NOTHING;
 	UPDATE _sluice.source_state x SET lease_worker = NULL, lease_until = NULL, generation = x.generation + 1, discovered_at = NULL, next_poll_at = NULL;
 	UPDATE _sluice.pair p SET recover = true;
+	-- Nor is work on jobs: a verify or purge that was under way is planned again.
+	PERFORM _sluice.walk_open(j.kind, x, j.mode) FROM _sluice.job j JOIN _sluice.tab x USING (table_id) WHERE j.kind IN ('verify', 'purge') AND j.ended_at IS NULL;
 	FOR t IN SELECT * FROM _sluice.tab x WHERE x.wanted <> 'dropped' AND x.phase = 'loading'
 		AND NOT EXISTS (SELECT FROM _sluice.batch b WHERE b.table_id = x.table_id) AND (x.load_done_at IS NULL OR x.fence_position IS NULL)
 	LOOP

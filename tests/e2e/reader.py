@@ -256,7 +256,7 @@ class Landed:
             self.strange.append(key)
 
     # ---- the promises ---------------------------------------------------------
-    def problems(self, keys=None, at_rest=True, orphans=(), killed=False):
+    def problems(self, keys=None, at_rest=True, orphans=(), killed=False, purged=()):
         """keys: {table: [key column..]} lets duplicates be seen per key; at_rest: no work may be half way; orphans: object
         keys that the ledger knows to be nobody's; killed: a process was, so what it had not finished may stand in `_sluice/`
         (the doctor's upload too) and, on S3, an upload of an epoch that is gone."""
@@ -276,7 +276,7 @@ class Landed:
         found += self._order_problems()
         for table in self.tables():
             found += self._twice_problems(table, (keys or {}).get(table), repeated(hashes.pop(table)))
-        found += self._manifest_problems(set(orphans)) if at_rest else []
+        found += self._manifest_problems(set(orphans), set(purged)) if at_rest else []
         return found
 
     def _excused(self, key):
@@ -308,7 +308,7 @@ class Landed:
                 self.tell("doubles", file.facts.count)
         return [f"{table}: {count} times {what}" for what, count in seen.items() if count > 1][:20]
 
-    def _manifest_problems(self, orphans):
+    def _manifest_problems(self, orphans, purged):
         found = []
         named = {}
         for number, manifest in self.manifests.items():
@@ -324,7 +324,8 @@ class Landed:
                     found.append(f"manifest {number}: control object {manifest['control']['key']} is missing")
         there = self._prefixed({file.key: file for file in self.files})
         found += [f"no manifest names {key}" for key in set(there) - set(named) - orphans]
-        found += [f"manifest {named[key][0]} names {key}, which is not there" for key in set(named) - set(there)]
+        found += [f"manifest {named[key][0]} names {key}, which is not there" for key in set(named) - set(there) - purged]
+        found += [f"{key} is purged and there" for key in set(there) & purged]
         for key in set(there) & set(named):
             facts, told = there[key].facts, named[key][1]
             if (told["rows"], told["bytes"]) != (facts.count, facts.bytes):

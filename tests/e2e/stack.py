@@ -281,8 +281,9 @@ class Stack:
         landed = landed or self.landed()
         files = self.sql("SELECT key, rows, bytes, state FROM sluice.file WHERE target = %s", target)
         orphans = {key for key, _, _, state in files if state == "orphan"}
-        return (landed.problems(keys, at_rest, orphans, killed) +
-                (landed.ledger_problems([(key, rows, size) for key, rows, size, state in files if state != "orphan"], orphans) if at_rest else []))
+        purged = {key for key, _, _, state in files if state == "purged"}
+        return (landed.problems(keys, at_rest, orphans, killed, purged) +
+                (landed.ledger_problems([(key, rows, size) for key, rows, size, state in files if state == "landed"], orphans) if at_rest else []))
 
     def check(self, keys=None, killed=False):
         """The promises of reader.py and the ledger's agreement with them; returns what landed. Call at rest."""

@@ -236,7 +236,8 @@ def test_purge_deletes_gone_epochs_and_nothing_else(any_stack):
     remove(stack, f"{stack.name}/{table}/sluice_epoch=17/sluice_kind=cdc/sluice_day=2020-01-01/sluice_hour=00/theirs.jsonl")
     totals, found = refreshed(stack, table)
     assert not found and totals["missing"] == 0, found
-    assert len(stack.landed().fold(table, ["id"])) == 10 and len(stack.landed().fold(other, ["id"])) == 10
+    landed = stack.check({table: ["id"], other: ["id"]})
+    assert len(landed.fold(table, ["id"])) == 10 and len(landed.fold(other, ["id"])) == 10
     stack.stop()
 
 
