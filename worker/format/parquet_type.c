@@ -1,5 +1,8 @@
 /* parquet_type.c - see parquet_type.h */
 #include "format/parquet_type.h"
+#include "format/utf8.h"
+
+#include <string.h>
 
 /* parquet.thrift, enum ConvertedType: what readers older than logical types look at */
 enum { CONVERTED_NONE = -1, CONVERTED_UTF8 = 0, CONVERTED_DECIMAL = 5, CONVERTED_DATE = 6, CONVERTED_TIMESTAMP_MICROS = 10, CONVERTED_INT_16 = 16,
@@ -64,7 +67,12 @@ static void time_choose(ParquetType *type, ParquetTimes times)
 
 int parquet_type_choose(const Field *field, ParquetTimes times, ParquetType *ret, Error *error)
 {
+    const size_t name = strlen(field->name), valid = utf8_check((const uint8_t *)field->name, name);
+
     *ret = (ParquetType){.field = field};
+    if (valid < name)
+        return error_set(error, ERROR_PERMANENT, "Override the name of this column.", "a column name is not UTF-8 at its byte %zu: \"%.200s\"", valid + 1,
+                         field->source_name);
     switch (field->type) {
     case COLUMN_BOOLEAN:
         number_choose(ret, PARQUET_BOOLEAN, 1, PARQUET_PLAIN);
@@ -168,7 +176,7 @@ void parquet_type_write(const ParquetType *type, Thrift *thrift)
     if (type->physical == PARQUET_FIXED)
         thrift_i32(thrift, 2, type->width);
     thrift_i32(thrift, 3, 1); /* OPTIONAL: a change may leave out any column, and a column may become nullable between two files */
-    thrift_binary(thrift, 4, type->field->name, __builtin_strlen(type->field->name));
+    thrift_binary(thrift, 4, type->field->name, strlen(type->field->name));
     if (converted != CONVERTED_NONE)
         thrift_i32(thrift, 6, converted);
     if (type->logical == PARQUET_DECIMAL) {
