@@ -208,3 +208,18 @@ def test_retention_that_passes_the_reader_in_an_upload_leaves_no_object(make_sta
     tables.change()
     tables.assert_exact()
     stack.stop()
+
+
+def test_sweep_that_the_store_refuses_is_left_for_tomorrow(make_stack, bucket, fault_proxy):
+    """Who may not list uploads pays for them; no work is kept waiting by it."""
+    stack = make_stack(target=bucket)
+    tables = Tables(stack, fault_proxy, wide=1, small=10).checked()
+    tables.add()
+    tables.streaming()
+    fault = fault_proxy.inject(Fault("status", action="ListMultipartUploads", code="AccessDenied", count=None))
+    stack.sql("UPDATE _sluice.pair SET swept_at = now() - interval '2 days'")
+    stack.sql("UPDATE _sluice.turn SET upkeep_at = NULL")
+    stack.wait(lambda: fault.struck, "the store refuses the list")
+    stack.wait(lambda: stack.one("SELECT swept_at > now() - interval '1 day' FROM _sluice.pair"), "the sweep is over for today")
+    assert not stack.one("SELECT count(*) FROM _sluice.batch WHERE work = 'sweep'")
+    stack.stop()

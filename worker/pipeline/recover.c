@@ -122,21 +122,10 @@ static int recover_orphans(const Work *work, const cJSON *batch, const cJSON *ta
     return 0;
 }
 
-/* What a store will not list or end costs money, not rows: it is tried again in a day. */
-static void recover_sweep(const Work *work, const cJSON *batch)
-{
-    Error ignored;
-    int ended = 0;
-
-    if (sweep_uploads(work, batch, &ended, &ignored) < 0)
-        log_error(LOG_WARNING, &ignored);
-    if (ended)
-        log_line(LOG_NOTICE, "ended %d unfinished uploads of more than %d days", ended, SWEEP_DAYS);
-}
-
 static int recover_one(const Work *work, const cJSON *batch, Error *error)
 {
     const cJSON *table;
+    int ended = 0;
 
     log_context("runner", json_text(json_member(work->claim, "source"), "name", NULL), NULL, json_integer(batch, "batch_id", 0));
     if (recover_manifests(work, batch, error) < 0)
@@ -145,7 +134,8 @@ static int recover_one(const Work *work, const cJSON *batch, Error *error)
         if (recover_orphans(work, batch, table, error) < 0)
             return -1;
     }
-    recover_sweep(work, batch);
+    if (sweep_uploads(work, batch, &ended, error) < 0)
+        return -1;
     CRASH_POINT("recover_before");
     if (recover_tell(work, "recover_done", work_batch_message(work, batch), error) < 0)
         return -1;

@@ -3,16 +3,26 @@
  */
 #include "pipeline/walk.h"
 
+#include "base/log.h"
+
+#define SWEEP_DAYS 7
 #define DAY_S 86400
 
 int sweep_uploads(const Work *work, const cJSON *batch, int *ended, Error *error)
 {
     const cJSON *prefix;
+    int status = 0;
 
     cJSON_ArrayForEach(prefix, json_member(batch, "sweep")) {
-        if (sink_uploads_sweep(work->sink, prefix->valuestring, SWEEP_DAYS * DAY_S, ended, error) < 0)
-            return -1;
+        if (status == 0)
+            status = sink_uploads_sweep(work->sink, prefix->valuestring, SWEEP_DAYS * DAY_S, ended, error);
     }
+    if (*ended)
+        log_line(LOG_NOTICE, "ended %d unfinished uploads of more than %d days", *ended, SWEEP_DAYS);
+    if (status < 0 && error->kind == ERROR_INTERRUPTED)
+        return -1;
+    if (status < 0)
+        log_error(LOG_WARNING, error);
     return 0;
 }
 
@@ -22,7 +32,7 @@ static int sweep_one(const Work *work, const cJSON *batch, Error *error)
     int ended = 0;
     bool ignored;
 
-    if (work_target(sweep_uploads(work, batch, &ended, error), error) < 0)
+    if (sweep_uploads(work, batch, &ended, error) < 0)
         return -1;
     message = work_batch_message(work, batch);
     cJSON_AddNumberToObject(message, "ended", ended);

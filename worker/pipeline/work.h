@@ -51,8 +51,8 @@ int group_run(const Work *work, Error *error); /* load and cdc */
 int verify_run(const Work *work, Error *error);
 int purge_run(const Work *work, Error *error);
 int sweep_run(const Work *work, Error *error);
-#define SWEEP_DAYS 7
-/* Ends uploads that nobody has finished for a week below the prefixes of `batch` (its member sweep) and counts them. */
+/* Ends uploads that nobody has finished for a week below the prefixes of `batch` (its member sweep) and counts them. What a store will
+ * not list or end costs money, not rows: that is only logged, and tried again in a day. -1: asked to stop. */
 int sweep_uploads(const Work *work, const cJSON *batch, int *ended, Error *error);
 
 #endif
