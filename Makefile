@@ -159,7 +159,8 @@ uninstall-worker:
 	rm -f '$(DESTDIR)$(bindir)/sluice-worker' '$(DESTDIR)$(unitdir)/sluice-worker.service'
 
 # What tests and demo run from: a staged install, never the machine's own.
-stage:
+# All is built before the inner make looks, or two makes would write the same library.
+stage: all
 	@$(MAKE) --no-print-directory -s install DESTDIR='$(abspath $(BUILD))/stage' BUILD='$(BUILD)'
 
 # ---- lint ------------------------------------------------------------------

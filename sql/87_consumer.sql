@@ -25,17 +25,19 @@ AS $$
 $$;
 COMMENT ON FUNCTION _sluice.text_in(text, text) IS 'A string literal of a dialect';
 
-CREATE FUNCTION _sluice.file_type(c jsonb, format text) RETURNS text
+CREATE FUNCTION _sluice.file_type(c jsonb, o jsonb) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
 	-- What lands as text: docs/formats.md. A time finer than microseconds has no type that readers share.
 	SELECT CASE
-		WHEN $1 ->> 'type' IN ('uuid', 'time', 'timestamptz') THEN 'string'
-		WHEN $1 ->> 'type' = 'timestamp' AND ($1 ->> 'precision')::integer > 6 THEN 'string'
-		WHEN $1 ->> 'type' = 'binary' AND $2 <> 'parquet' THEN 'base64'
+		WHEN $1 ->> 'type' IN ('uuid', 'time') THEN 'string'
+		WHEN $1 ->> 'type' = 'timestamptz' THEN CASE WHEN m.micros THEN 'instant' ELSE 'string' END
+		WHEN $1 ->> 'type' = 'timestamp' AND ($1 ->> 'precision')::integer > 6 AND NOT m.micros THEN 'string'
+		WHEN $1 ->> 'type' = 'binary' AND $2 ->> 'format' <> 'parquet' THEN 'base64'
 		ELSE $1 ->> 'type' END
+	FROM (SELECT $2 ->> 'format' = 'parquet' AND coalesce($2 ->> 'timestamp_precision', '') = 'micros' AS micros) m
 $$;
-COMMENT ON FUNCTION _sluice.file_type(jsonb, text) IS 'How a column stands in a file: its type, string where only text holds it exactly, base64';
+COMMENT ON FUNCTION _sluice.file_type(jsonb, jsonb) IS 'How a column stands in a file: its type, string where only text holds it exactly, base64';
 
 CREATE FUNCTION _sluice.type_in(dialect text, type text, c jsonb) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
@@ -46,6 +48,7 @@ AS $$
 		WHEN 'float32' THEN 'FLOAT' WHEN 'float64' THEN 'DOUBLE'
 		WHEN 'decimal' THEN format('DECIMAL(%s,%s)', $3 ->> 'precision', $3 ->> 'scale')
 		WHEN 'date' THEN 'DATE' WHEN 'timestamp' THEN CASE $1 WHEN 'duckdb' THEN 'TIMESTAMP' ELSE 'TIMESTAMP_NTZ' END
+		WHEN 'instant' THEN CASE $1 WHEN 'duckdb' THEN 'TIMESTAMPTZ' ELSE 'TIMESTAMP' END
 		WHEN 'binary' THEN CASE $1 WHEN 'duckdb' THEN 'BLOB' ELSE 'BINARY' END
 		ELSE CASE $1 WHEN 'duckdb' THEN 'VARCHAR' ELSE 'STRING' END END
 $$;
@@ -105,32 +108,32 @@ END
 $$;
 COMMENT ON FUNCTION _sluice.files_of_one_shape(_sluice.tab, jsonb, text) IS 'Refuses a table whose files one reader cannot read together';
 
-CREATE FUNCTION _sluice.duckdb_column(c jsonb, format text) RETURNS text
+CREATE FUNCTION _sluice.duckdb_column(c jsonb, o jsonb) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
 	-- DuckDB reads a JSON number through a double: the digits of a decimal are taken from the line itself. In a string the name's quotes are escaped.
-	SELECT CASE WHEN $2 = 'parquet' THEN x.name
-		WHEN $1 ->> 'type' = 'decimal' AND $2 = 'jsonl' THEN format('CAST(nullif(regexp_extract(CAST(json AS VARCHAR), %s, 1), '''') AS %s) AS %s',
+	SELECT CASE WHEN $2 ->> 'format' = 'parquet' THEN x.name
+		WHEN $1 ->> 'type' = 'decimal' AND $2 ->> 'format' = 'jsonl' THEN format('CAST(nullif(regexp_extract(CAST(json AS VARCHAR), %s, 1), '''') AS %s) AS %s',
 			_sluice.text_in('duckdb', '[{,]' || regexp_replace(to_json($1 ->> 'name')::text, '([^A-Za-z0-9_" ])', '\\\1', 'g') || ':(-?[0-9.]+)'), x.type, x.name)
 		WHEN _sluice.file_type($1, $2) = 'base64' THEN format('from_base64(%s) AS %s', x.raw, x.name)
 		ELSE format('CAST(%s AS %s) AS %s', x.raw, x.type, x.name) END
-	FROM (SELECT n.name, CASE $2 WHEN 'jsonl' THEN format('(json ->> %s)', _sluice.text_in('duckdb', '/' || replace(replace($1 ->> 'name', '~', '~0'), '/', '~1'))) ELSE n.name END AS raw,
-		CASE $1 ->> 'type' WHEN 'instant' THEN 'TIMESTAMPTZ' ELSE _sluice.type_in('duckdb', _sluice.file_type($1, $2), $1) END AS type
+	FROM (SELECT n.name, CASE $2 ->> 'format' WHEN 'jsonl' THEN format('(json ->> %s)', _sluice.text_in('duckdb', '/' || replace(replace($1 ->> 'name', '~', '~0'), '/', '~1'))) ELSE n.name END AS raw,
+		_sluice.type_in('duckdb', _sluice.file_type($1, $2), $1) AS type
 		FROM (SELECT _sluice.quote_in('duckdb', $1 ->> 'name') AS name) n) x
 $$;
-COMMENT ON FUNCTION _sluice.duckdb_column(jsonb, text) IS 'A column of a file as DuckDB selects it, with its exact type';
+COMMENT ON FUNCTION _sluice.duckdb_column(jsonb, jsonb) IS 'A column of a file as DuckDB selects it, with its exact type';
 
-CREATE FUNCTION _sluice.duckdb_files(t _sluice.tab, format text) RETURNS text
+CREATE FUNCTION _sluice.duckdb_files(t _sluice.tab, o jsonb) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT format(E'SELECT %s\nFROM %s', string_agg(_sluice.duckdb_column(x.c, $2), E',\n\t' ORDER BY x.n),
-		format(CASE $2 WHEN 'parquet' THEN 'read_parquet(%s, union_by_name = true, hive_partitioning = false)'
+		format(CASE $2 ->> 'format' WHEN 'parquet' THEN 'read_parquet(%s, union_by_name = true, hive_partitioning = false)'
 			WHEN 'csv' THEN 'read_csv(%s, union_by_name = true, hive_partitioning = false, all_varchar = true, header = true, delim = '','', quote = ''"'', escape = ''"'', nullstr = '''', allow_quoted_nulls = false)'
 			ELSE 'read_json_objects(%s, format = ''newline_delimited'', hive_partitioning = false)' END,
-			_sluice.text_in('duckdb', format('%s%s/**/*.%s*', _sluice.target_url($1, 'duckdb'), _sluice.table_path($1), $2))))
+			_sluice.text_in('duckdb', format('%s%s/**/*.%s*', _sluice.target_url($1, 'duckdb'), _sluice.table_path($1), $2 ->> 'format'))))
 	FROM (SELECT * FROM _sluice.landed_columns($1) UNION ALL SELECT * FROM _sluice.added_columns()) x
 $$;
-COMMENT ON FUNCTION _sluice.duckdb_files(_sluice.tab, text) IS 'DuckDB: every row of a table''s files';
+COMMENT ON FUNCTION _sluice.duckdb_files(_sluice.tab, jsonb) IS 'DuckDB: every row of a table''s files';
 
 CREATE FUNCTION _sluice.spark_table(name text, format text, columns text, location text) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
@@ -166,23 +169,22 @@ BEGIN
 	PERFORM _sluice.dialect_check(dialect);
 	PERFORM _sluice.files_of_one_shape(t, o, dialect);
 	IF dialect = 'duckdb' THEN
-		RETURN format(E'CREATE OR REPLACE VIEW %s AS\n%s;\n%s\n', _sluice.quote_in(dialect, name), _sluice.duckdb_files(t, o ->> 'format'), _sluice.control_sql(t, dialect));
+		RETURN format(E'CREATE OR REPLACE VIEW %s AS\n%s;\n%s\n', _sluice.quote_in(dialect, name), _sluice.duckdb_files(t, o), _sluice.control_sql(t, dialect));
 	END IF;
-	SELECT string_agg(format('%s %s', _sluice.quote_in(dialect, x.c ->> 'name'), CASE x.c ->> 'type' WHEN 'instant' THEN 'TIMESTAMP'
-		ELSE _sluice.type_in(dialect, _sluice.file_type(x.c, o ->> 'format'), x.c) END), E',\n\t' ORDER BY x.n) INTO columns
+	SELECT string_agg(format('%s %s', _sluice.quote_in(dialect, x.c ->> 'name'), _sluice.type_in(dialect, _sluice.file_type(x.c, o), x.c)), E',\n\t' ORDER BY x.n) INTO columns
 	FROM (SELECT * FROM _sluice.landed_columns(t) UNION ALL SELECT * FROM _sluice.added_columns()) x;
 	RETURN format(E'%s\n%s\n', _sluice.spark_table(name, o ->> 'format', columns, _sluice.target_url(t, dialect) || _sluice.table_path(t)), _sluice.control_sql(t, dialect));
 END
 $$;
 COMMENT ON FUNCTION sluice.external_table_sql(text, text) IS 'Statements that make every landed row of a table a table or view of the dialect (duckdb, spark, databricks), and its source''s control rows another; binary columns of text formats stay base64 in Spark. To be run anew when the columns change';
 
-CREATE FUNCTION _sluice.current_column(c jsonb, format text, dialect text) RETURNS text
+CREATE FUNCTION _sluice.current_column(c jsonb, o jsonb, dialect text) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT CASE WHEN $3 <> 'duckdb' AND _sluice.file_type($1, $2) = 'base64' THEN format('unbase64(%1$s) AS %1$s', x.name) ELSE x.name END
 	FROM (SELECT _sluice.quote_in($3, $1 ->> 'name') AS name) x
 $$;
-COMMENT ON FUNCTION _sluice.current_column(jsonb, text, text) IS 'A column of the current rows, from the table over the files';
+COMMENT ON FUNCTION _sluice.current_column(jsonb, jsonb, text) IS 'A column of the current rows, from the table over the files';
 
 CREATE FUNCTION _sluice.known_column(c jsonb, keys text, dialect text) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
@@ -217,7 +219,7 @@ DECLARE
 BEGIN
 	PERFORM _sluice.dialect_check(dialect);
 	PERFORM _sluice.files_of_one_shape(t, o, dialect);
-	SELECT string_agg(_sluice.quote_in(dialect, c ->> 'name'), ', ' ORDER BY n), string_agg(_sluice.current_column(c, o ->> 'format', dialect), ', ' ORDER BY n),
+	SELECT string_agg(_sluice.quote_in(dialect, c ->> 'name'), ', ' ORDER BY n), string_agg(_sluice.current_column(c, o, dialect), ', ' ORDER BY n),
 		string_agg(_sluice.quote_in(dialect, c ->> 'name'), ', ' ORDER BY (c ->> 'key_ordinal')::integer) FILTER (WHERE (c ->> 'key_ordinal')::integer > 0)
 	INTO names, shown, keys FROM _sluice.landed_columns(t);
 	IF keys IS NULL THEN

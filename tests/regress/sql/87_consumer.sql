@@ -31,6 +31,10 @@ UPDATE _sluice.tab SET target_id = 2;
 SELECT sluice.external_table_sql(table_name, 'spark') FROM sluice.table_status;
 SELECT sluice.external_table_sql(table_name) FROM sluice.table_status;
 SELECT sluice.current_rows_sql(table_name) FROM sluice.table_status;
+-- Microseconds where the table asks for them.
+UPDATE _sluice.tab SET options = options || '{"format": "parquet", "timestamp_precision": "micros"}';
+SELECT line FROM sluice.table_status, regexp_split_to_table(sluice.external_table_sql(table_name, 'spark'), '\n') line WHERE line ~ '`(at7|tz|clock|blob)`|USING parquet';
+UPDATE _sluice.tab SET options = options - '{format,timestamp_precision}'::text[];
 -- Without a key: the multiset.
 UPDATE _sluice.schema_version SET columns = '[{"name": "a", "type": "int32", "key_ordinal": 0}, {"name": "b", "type": "binary", "key_ordinal": 0}]';
 SELECT sluice.current_rows_sql(table_name, dialect) FROM sluice.table_status, unnest(ARRAY['duckdb', 'spark']) dialect;
