@@ -151,9 +151,7 @@ AS $$
 			'manifest_prefix', (SELECT format('%s_sluice/%s/', _sluice.prefix(g.options), s.path_part) FROM _sluice.source s, _sluice.target g
 				WHERE s.source_id = $1.source_id AND g.target_id = $1.target_id),
 			-- A number drawn and not committed may have its manifest already: it is looked at again.
-			-- A dump holds no ledger: there the bucket's manifests are read from the first one.
-			'after', (SELECT CASE WHEN NOT EXISTS (SELECT FROM _sluice.file f WHERE f.source_id = p.source_id AND f.target_id = p.target_id) THEN 0
-				ELSE coalesce((SELECT min(c.commit_no) FROM _sluice.commit c WHERE c.source_id = p.source_id AND c.target_id = p.target_id), p.next_commit) - 1 END
+			'after', (SELECT coalesce(p.manifest_after, coalesce((SELECT min(c.commit_no) FROM _sluice.commit c WHERE c.source_id = p.source_id AND c.target_id = p.target_id), p.next_commit) - 1)
 				FROM _sluice.pair p WHERE p.source_id = $1.source_id AND p.target_id = $1.target_id),
 			'orphans', (SELECT coalesce(jsonb_agg(jsonb_build_object('table_id', t.table_id, 'path', CASE WHEN _sluice.lands_as_dms(t) THEN _sluice.table_path(t) || '/'
 				ELSE format('%s/sluice_epoch=%s/', _sluice.table_path(t), t.epoch) END) ORDER BY t.table_id), '[]')

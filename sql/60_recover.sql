@@ -46,7 +46,8 @@ BEGIN
 		PERFORM _sluice.batch_abandon(array_agg(b.batch_id)) FROM _sluice.batch b WHERE b.table_id = t.table_id AND b.from_pos < high HAVING count(*) > 0;
 		UPDATE _sluice.tab x SET position = greatest(x.position, high)::_sluice.pos, newest = greatest(x.newest, high)::_sluice.pos,
 			pending_since = CASE WHEN x.newest > high THEN x.pending_since END WHERE x.table_id = t.table_id;
-	ELSIF NOT known AND t.epoch <= (entry ->> 'epoch')::bigint THEN
+	-- A number that was drawn may not have been committed when the dump was made: changes of a load that go beyond where it stood.
+	ELSIF t.epoch <= (entry ->> 'epoch')::bigint AND (NOT known OR (t.phase = 'loading' AND entry ->> 'work' = 'cdc' AND high > t.position)) THEN
 		INSERT INTO _sluice.epoch (table_id, epoch, incarnation) VALUES (t.table_id, (entry ->> 'epoch')::bigint, (entry ->> 'incarnation')::integer) ON CONFLICT DO NOTHING;
 		PERFORM _sluice.epoch_ask(t, format('manifest %s tells of epoch %s, which this ledger does not know', number, entry ->> 'epoch'));
 	END IF;
@@ -131,7 +132,7 @@ AS $$
 DECLARE
 	ids bigint[] := _sluice.batches_lock(arg, jsonb_build_array(arg));
 BEGIN
-	UPDATE _sluice.pair p SET recover = false, swept_at = clock_timestamp() FROM _sluice.batch b
+	UPDATE _sluice.pair p SET recover = false, manifest_after = NULL, swept_at = clock_timestamp() FROM _sluice.batch b
 	WHERE b.batch_id = ids[1] AND b.work = 'recover' AND p.source_id = b.source_id AND p.target_id = b.target_id;
 	UPDATE _sluice.tab t SET fail_count = 0, code = NULL, message = NULL, hint = NULL FROM _sluice.batch b
 	WHERE b.batch_id = ids[1] AND b.fail_count > 0 AND t.source_id = b.source_id AND t.target_id = b.target_id AND t.trouble IS NULL;

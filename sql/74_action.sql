@@ -140,7 +140,9 @@ BEGIN
 	INSERT INTO _sluice.source_state (source_id) SELECT s.source_id FROM _sluice.source s ON CONFLICT DO NOTHING;
 	INSERT INTO _sluice.target_state (target_id) SELECT x.target_id FROM _sluice.target x ON CONFLICT DO NOTHING;
 	UPDATE _sluice.source_state x SET lease_worker = NULL, lease_until = NULL, generation = x.generation + 1, discovered_at = NULL, next_poll_at = NULL;
-	UPDATE _sluice.pair p SET recover = true;
+	-- A dump holds no ledger: there the bucket's manifests are read from the first one, however often that takes a new begin.
+	UPDATE _sluice.pair p SET recover = true, manifest_after = coalesce(p.manifest_after,
+		CASE WHEN NOT EXISTS (SELECT FROM _sluice.file f WHERE f.source_id = p.source_id AND f.target_id = p.target_id) THEN 0 END);
 	-- Nor is work on jobs: a verify or purge that was under way is planned again.
 	PERFORM _sluice.walk_open(j.kind, x, j.mode) FROM _sluice.job j JOIN _sluice.tab x USING (table_id) WHERE j.kind IN ('verify', 'purge') AND j.ended_at IS NULL;
 	FOR t IN SELECT * FROM _sluice.tab x WHERE x.wanted <> 'dropped' AND x.phase = 'loading'
