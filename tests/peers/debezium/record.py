@@ -3,7 +3,7 @@
 
 usage: record.py [NAME ..]      the recordings of RECORDINGS to make anew; without one, all
 
-Needs Maven, a JDK of 17 or later, the simulator (`make simulator`) and the Python packages of tests/requirements.txt. Starts a
+Needs Maven, a JDK of 17 or later, the simulator (`make simulator`) and the Python packages of tests/requirements*.txt. Starts a
 PostgreSQL cluster and for each recording a simulator of its own, so that the LSNs are alike; leaves nothing running. Writes
 sample/NAME.jsonl, complete or not at all.
 """
