@@ -135,7 +135,9 @@ static int commit_message(const Work *work, const cJSON *manifest, int64_t commi
         }
         if (!done) {
             cJSON_Delete(message);
-            return error_set_code(error, ERROR_PERMANENT, FOREIGN_OBJECT, "another registry writes below this prefix: give one of them a prefix of its own",
+            return error_set_code(error, ERROR_PERMANENT, FOREIGN_OBJECT,
+                             "another registry writes below this prefix: give one of them a prefix of its own; or this one was restored from a "
+                             "backup: SELECT sluice.take_over();",
                              "manifest %lld names batch %lld, which this worker does not hold", (long long)commit,
                              (long long)json_integer(entry, "batch_id", 0));
         }
