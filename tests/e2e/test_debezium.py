@@ -186,3 +186,25 @@ def test_a_connectors_json_captures_the_tables_it_captured(stack):
         event, = events_of(stack, f"dbo.{table}")
         assert event["after"] == {"id": 1, "name": table} and event["source"]["name"] == "server1", "and the masked column stays away"
     assert stack.one("SELECT count(*) FROM sluice.table_status") == 2
+
+
+def test_long_values_are_told_with_the_row_before_whatever_they_sum_up_to(stack):
+    """Values that an update leaves alone are read again, and a row before takes as much room as the row itself."""
+    stack.tsql("CREATE TABLE dbo.docs (id int NOT NULL PRIMARY KEY, flag int, doc varchar(max))")
+    stack.enable_cdc("dbo.docs")
+    for i in range(60):
+        stack.tsql(f"INSERT INTO dbo.docs VALUES ({i}, 0, '{chr(97 + i % 26) * 60000}')")
+    stack.register()
+    stack.add_table("dbo.docs", profile="debezium", max_value_bytes=65536)
+    stack.start()
+    stack.wait_state("dbo.docs")
+    stack.tsql("UPDATE dbo.docs SET flag = 1")
+    stack.wait_uploaded("dbo.docs")
+    stack.tsql(f"UPDATE dbo.docs SET doc = '{'x' * 65000}'")
+    stack.wait_uploaded("dbo.docs")
+    events = events_of(stack, "dbo.docs")
+    assert collections.Counter(event["op"] for event in events) == {"r": 60, "u": 120}
+    held, wrong = fold(events, ["id"])
+    assert not wrong, f"{len(wrong)} rows before are not what was held"
+    assert {row["doc"] for row in held.values()} == {"x" * 65000} and {row["flag"] for row in held.values()} == {1}
+    stack.stop()

@@ -55,7 +55,8 @@ static int vector_init(ColumnVector *vector, const Field *field, size_t value_by
 {
     size_t width = column_width(field->type);
 
-    buffer_init(&vector->bytes, BATCH_BYTES_MAX + value_bytes_max);
+    vector->value_bytes_max = value_bytes_max;
+    buffer_init(&vector->bytes, value_bytes_max > (UINT32_MAX - BATCH_BYTES_MAX) / 2 ? UINT32_MAX : BATCH_BYTES_MAX + 2 * value_bytes_max);
     vector->valid = calloc(BATCH_ROWS_MAX, 1);
     if (!vector->valid)
         return -1;
@@ -161,10 +162,10 @@ int column_set_bytes(ColumnBatch *batch, int index, const void *data, size_t len
 
     /* A value set again (a row begun anew) takes the place of the former one. */
     vector->bytes.length = vector->offsets[row];
-    if (length > vector->bytes.maximum - BATCH_BYTES_MAX)
+    if (length > vector->value_bytes_max)
         return error_set(error, ERROR_PERMANENT, "Raise max_value_bytes for this table, or leave the column out.",
                          "a value of %zu bytes in column \"%s\" exceeds the limit of %zu", length, batch->schema->fields[index].source_name,
-                         vector->bytes.maximum - BATCH_BYTES_MAX);
+                         vector->value_bytes_max);
     if (buffer_append(&vector->bytes, data, length, error) < 0)
         return error_prefix(error, "column \"%.200s\"", batch->schema->fields[index].source_name);
     vector->offsets[row + 1] = (uint32_t)vector->bytes.length;
@@ -179,6 +180,15 @@ void column_row_end(ColumnBatch *batch)
 {
     batch->size += 1 + sizeof(int64_t) + (size_t)batch->position_length;
     batch->rows++;
+}
+
+void column_batch_cut(ColumnBatch *batch, int rows)
+{
+    for (int i = 0; i < batch->schema->count; i++) {
+        if (batch->columns[i].offsets)
+            batch->columns[i].bytes.length = batch->columns[i].offsets[rows];
+    }
+    batch->rows = rows;
 }
 
 bool column_batch_full(const ColumnBatch *batch)

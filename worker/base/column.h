@@ -61,6 +61,7 @@ typedef struct ColumnVector {
     uint8_t *fixed;       /* [rows * width] for fixed types */
     uint32_t *offsets;    /* [rows + 1] into bytes, for variable types */
     Buffer bytes;
+    size_t value_bytes_max; /* of one value, where column_set_bytes sets it */
 } ColumnVector;
 
 typedef struct ColumnBatch {
@@ -81,9 +82,11 @@ size_t column_width(ColumnType type);
 const char *column_type_name(ColumnType type);
 int column_type_parse(const char *name, ColumnType *ret);
 
-/* Vectors sized for BATCH_ROWS_MAX rows; value_bytes_max bounds one column's bytes. schema must outlive the batch. */
+/* Vectors sized for BATCH_ROWS_MAX rows; value_bytes_max bounds one value. Beyond BATCH_BYTES_MAX there is room for two of them in each
+ * column: a row and the one before it. schema must outlive the batch. */
 int column_batch_init(ColumnBatch *batch, const Schema *schema, int position_length, size_t value_bytes_max, Error *error);
 void column_batch_clear(ColumnBatch *batch); /* rows = 0, memory kept */
+void column_batch_cut(ColumnBatch *batch, int rows); /* the first `rows` rows stay */
 void column_batch_free(ColumnBatch *batch);
 /* Stores into row `batch->rows` (the row under construction), column `index`; batch_row_end counts the row. */
 void column_set_null(ColumnBatch *batch, int index, bool unchanged);

@@ -5,8 +5,12 @@
  */
 #include "source/sqlserver/reader.h"
 
+#include "base/hex.h"
+
 #include <stdlib.h>
 #include <string.h>
+
+#define FOUND_BYTES_MAX MIB(1) /* soft: rows behind the one that reaches it are read once more, in a batch of their own */
 
 typedef struct Found {
     int column;
@@ -19,6 +23,7 @@ typedef struct FoundList {
     Found *list;
     int count;
     int capacity;
+    size_t bytes; /* of all */
 } FoundList;
 
 static void found_free(FoundList *found)
@@ -118,6 +123,7 @@ static int value_keep(const SqlReader *reader, const Statement *statement, int c
     if (!found)
         return error_set(error, ERROR_TRANSIENT, NULL, "out of memory for re-read values");
     found->present = data != NULL;
+    list->bytes += length;
     return data ? buffer_append(&found->bytes, data, length, error) : 0;
 }
 
@@ -196,7 +202,7 @@ static int column_rebuild(SqlReader *reader, int column, const FoundList *list, 
     Buffer bytes;
     uint32_t start = 0;
 
-    buffer_init(&bytes, vector->bytes.maximum);
+    buffer_init(&bytes, UINT32_MAX); /* what offsets can tell; FOUND_BYTES_MAX bounds it */
     for (int row = 0; row < reader->rows.rows; row++) {
         const Found *found = found_for(reader, column, row, list);
         uint32_t length = vector->offsets[row + 1] - start;
@@ -217,6 +223,7 @@ static int column_rebuild(SqlReader *reader, int column, const FoundList *list, 
         start = vector->offsets[row + 1];
         vector->offsets[row + 1] = (uint32_t)bytes.length;
     }
+    bytes.maximum = vector->bytes.maximum;
     buffer_free(&vector->bytes);
     vector->bytes = bytes;
     return 0;
@@ -233,6 +240,18 @@ static int found_apply(SqlReader *reader, const FoundList *list, Error *error)
             return -1;
     }
     return 0;
+}
+
+/* Only the first rows stay; reading goes on behind them. The last is none that another row belongs to: it was asked for. */
+static int rows_cut(SqlReader *reader, int rows, Error *error)
+{
+    char position[2 * ROW_POSITION_BYTES + 1];
+
+    hex_encode(reader->rows.position[rows - 1], ROW_POSITION_BYTES, position);
+    position[2 * ROW_POSITION_BYTES] = '\0';
+    column_batch_cut(&reader->rows, rows);
+    reader->finished = false;
+    return change_position_parse(position, &reader->from, error);
 }
 
 int reader_reread(SqlReader *reader, Error *error)
@@ -255,8 +274,11 @@ int reader_reread(SqlReader *reader, Error *error)
     buffer_init(&text, TEXT_MAX);
     status = reread_text(reader, schema, &keyset, &text, error);
     for (int row = 0; row < reader->rows.rows && status == 0; row++) {
-        if (row_asks(reader, row))
-            status = row_reread(reader, text.data, &keyset, index, row, &list, error);
+        if (!row_asks(reader, row))
+            continue;
+        status = row_reread(reader, text.data, &keyset, index, row, &list, error);
+        if (status == 0 && list.bytes >= FOUND_BYTES_MAX && row + 1 < reader->rows.rows)
+            status = rows_cut(reader, row + 1, error);
     }
     if (status == 0)
         status = found_apply(reader, &list, error);
