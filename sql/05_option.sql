@@ -45,7 +45,7 @@ INSERT INTO _sluice.option (scope, name, type, low, high, choices, default_value
 	('table', 'compression', 'text', NULL, NULL, '{none,gzip,zstd,snappy}', 'zstd', false, 'compression of the files; snappy: parquet only'),
 	('table', 'compression_level', 'integer', 0, 19, NULL, '0', false, '0: the compression''s default (zstd 1, gzip 6)'),
 	('table', 'profile', 'text', NULL, NULL, '{sluice,debezium,dms}', 'sluice', false, 'layout of a row; dms: of folders and names too'),
-	('table', 'target_file_bytes', 'integer', 65536, 5368709120, NULL, '134217728', false, 'size at which a file closes'),
+	('table', 'target_file_bytes', 'integer', 65536, 5368709120, NULL, '134217728', false, 'bytes at which a file closes'),
 	('table', 'max_file_age', 'number', 0, 86400, NULL, '60', false, 'seconds that a change may wait to be landed'),
 	('table', 'max_value_bytes', 'integer', 1024, 2147483647, NULL, '16777216', false, 'largest value; beyond it the table stops'),
 	('table', 'lob', 'text', NULL, NULL, '{log,reread}', 'log', false, 'unchanged LOB columns: marked, or read again by key'),
@@ -69,21 +69,21 @@ INSERT INTO _sluice.option (scope, name, type, low, high, choices, default_value
 	('source/sqlserver', 'principal', 'text', NULL, 255, NULL, NULL, false, 'the server''s Kerberos principal'),
 	('source/sqlserver', 'ntlm', 'boolean', NULL, NULL, NULL, NULL, false, 'NTLM: user is DOMAIN\name'),
 	('source/sqlserver', 'packet_size', 'integer', 512, 32767, NULL, NULL, false, 'TDS packet size'),
-	('source/sqlserver', 'login_timeout', 'integer', 1, 50, NULL, NULL, false, 'seconds'),
-	('source/sqlserver', 'query_timeout', 'integer', 1, 86400, NULL, NULL, false, 'seconds'),
-	('source/sqlserver', 'lock_timeout_ms', 'integer', 100, 600000, NULL, NULL, false, 'milliseconds'),
+	('source/sqlserver', 'login_timeout', 'integer', 1, 50, NULL, NULL, false, 'seconds that a login may take'),
+	('source/sqlserver', 'query_timeout', 'integer', 1, 86400, NULL, NULL, false, 'seconds that a query may take'),
+	('source/sqlserver', 'lock_timeout_ms', 'integer', 100, 600000, NULL, NULL, false, 'milliseconds that a read waits for a lock'),
 	('source/sqlserver', 'poll_ms', 'integer', 10, 3600000, NULL, NULL, false, 'milliseconds between two polls; the setting poll_interval_ms where not given'),
 	('source/sqlserver', 'max_connections', 'integer', 2, 1000, NULL, '10', false, 'connections to this source at once, the poller''s among them'),
 	('target/file', 'path', 'text', NULL, 4096, NULL, NULL, true, 'absolute folder on the worker''s machine'),
 	('target/file', 'prefix', 'text', NULL, 512, NULL, NULL, false, 'folder below path'),
 	('target/file', 'unfenced', 'boolean', NULL, NULL, NULL, NULL, false, 'accept a target that cannot refuse to overwrite'),
 	('target/file', 'xattr', 'boolean', NULL, NULL, NULL, NULL, false, 'keep the attempt in an extended attribute (default) or, false, in a file beside'),
-	('target/s3', 'bucket', 'text', NULL, 63, NULL, NULL, true, 'bucket'),
+	('target/s3', 'bucket', 'text', NULL, 63, NULL, NULL, true, 'name of the bucket'),
 	('target/s3', 'prefix', 'text', NULL, 512, NULL, NULL, false, 'prefix of every key'),
-	('target/s3', 'region', 'text', NULL, 64, NULL, NULL, false, 'region'),
+	('target/s3', 'region', 'text', NULL, 64, NULL, NULL, false, 'region of the bucket; not set: AWS_REGION of the worker, its AWS profile''s, us-east-1'),
 	('target/s3', 'endpoint', 'text', NULL, 512, NULL, NULL, false, 'http(s)://host:port of another server than AWS'),
 	('target/s3', 'path_style', 'boolean', NULL, NULL, NULL, NULL, false, 'bucket in the path, not in the host name'),
-	('target/s3', 'ca_file', 'text', NULL, 1000, NULL, NULL, false, 'CA certificates'),
+	('target/s3', 'ca_file', 'text', NULL, 1000, NULL, NULL, false, 'file of CA certificates on the worker''s machine, for an endpoint'),
 	('target/s3', 'access_key_env', 'text', NULL, 255, NULL, NULL, false, 'environment variable that holds the access key'),
 	('target/s3', 'access_key_file', 'text', NULL, 4096, NULL, NULL, false, 'file (mode 0600) that holds the access key'),
 	('target/s3', 'secret_key_env', 'text', NULL, 255, NULL, NULL, false, 'environment variable that holds the secret key'),
@@ -225,7 +225,7 @@ BEGIN
 				CASE WHEN name ~* 'access' THEN 'access_key' WHEN name ~* 'secret' THEN 'secret_key' ELSE 'password' END));
 	ELSIF value #>> '{}' ~ '://[^/@[:space:]]*:[^/@[:space:]]*@' OR value #>> '{}' ~* '(password|pwd)\s*=' THEN
 		PERFORM _sluice.fail('22023', format('option %s holds a password', left(name, 40)),
-			'Leave it out and name where the worker finds it: password_env or password_file.');
+			'Leave it out and name where the worker finds it: password_env or password_file of a source, access_key_env and secret_key_env (or _file) of a target.');
 	END IF;
 END
 $$;
@@ -303,7 +303,7 @@ BEGIN
 	END LOOP;
 	SELECT * INTO o FROM _sluice.option p WHERE p.scope = $1 AND p.required AND NOT result ? p.name ORDER BY p.name LIMIT 1;
 	IF FOUND THEN
-		PERFORM _sluice.fail('22023', format('option %s is missing', o.name), format('%s: %s', o.name, o.doc));
+		PERFORM _sluice.fail('22023', format('option %s is missing', o.name), format('It must be given: %s.', o.doc));
 	ELSIF $1 = 'table' THEN
 		PERFORM _sluice.format_check(result);
 	END IF;

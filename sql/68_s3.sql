@@ -59,4 +59,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION sluice.iam_policy(text, boolean) IS
-'The least rights that the worker needs at an s3 target, as an IAM policy; purge => true adds the right to delete its objects, which only purge_files needs';
+'The least rights that the worker needs at an s3 target, as an IAM policy; purge => true adds the right to delete its objects, which purge_files and drop_table(keep_files => false) need';

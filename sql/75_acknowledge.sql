@@ -47,7 +47,7 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	number bigint;
-	todo text := format('It is the highest _sluice_seq processed. Rows of profile dms do not have one: SELECT max(last_seq) FROM sluice.file WHERE table_name = %L AND key IN (...); of the files read.', t.name);
+	todo text := format('It is the highest _sluice_seq processed. Rows of the profiles debezium and dms do not have one: SELECT max(last_seq) FROM sluice.file WHERE table_name = %L AND key IN (...); of the files read.', t.name);
 BEGIN
 	IF given !~ '^[0-9a-f]{62}$' THEN
 		PERFORM _sluice.fail('22023', format('%L is no position: 62 lower-case hex digits', left(given, 80)), todo);

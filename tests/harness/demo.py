@@ -157,7 +157,7 @@ def workload(dir):
 
 def psql(dir):
     cluster = Demo(dir).cluster()
-    os.execv(cluster.bindir / "psql", ["psql", "-X", "-P", "pager=off", "-d", cluster.conninfo()])
+    os.execv(cluster.bindir / "psql", ["psql", "-X", "-P", "pager=off", "-v", "SHOW_CONTEXT=never", "-d", cluster.conninfo()])
 
 
 def stop(dir):

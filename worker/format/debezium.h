@@ -3,7 +3,7 @@
  * Connect's JsonConverter write its values. Inside format/ only.
  *
  * Facts: the connector's documentation, "Data change events" and "Data type mappings"
- * (debezium.io/documentation/reference/3.2/connectors/sqlserver.html). docs/formats.md lists where this file says more or
+ * (debezium.io/documentation/reference/3.2/connectors/sqlserver.html). docs/debezium.md lists where this file says more or
  * something else than the connector: nothing is ever lost in silence here.
  */
 #ifndef SLUICE_DEBEZIUM_H
