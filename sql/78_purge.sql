@@ -38,7 +38,7 @@ BEGIN
 		RETURN jsonb_build_object('epoch', NULL);
 	END IF;
 	UPDATE _sluice.walk x SET epoch = number, page_at = clock_timestamp() WHERE x.job_id = w.job_id;
-	RETURN (SELECT jsonb_build_object('epoch', number, 'prefix', p.prefix, 'mark', p.mark) FROM _sluice.epoch_place(t, number) p);
+	RETURN jsonb_build_object('epoch', number, 'prefix', (_sluice.epoch_place(t, number)).prefix);
 END
 $$;
 COMMENT ON FUNCTION _sluice.purge_next(jsonb) IS 'Runner, purge: the next epoch to empty, once the one before is; none: the job is done';
@@ -58,13 +58,15 @@ AS $$
 DECLARE
 	w _sluice.walk := _sluice.walk_take(arg);
 	t _sluice.tab;
+	keys text[];
 BEGIN
 	SELECT * INTO t FROM _sluice.tab x WHERE x.table_id = w.table_id FOR NO KEY UPDATE;
 	IF w.epoch IS DISTINCT FROM (arg ->> 'epoch')::bigint OR coalesce(w.epoch >= _sluice.purge_below(t, w), true)
-		OR EXISTS (SELECT FROM jsonb_array_elements(arg -> 'entries') e WHERE NOT _sluice.is_of_epoch(t, w.epoch, e ->> 'key')) THEN
+		OR EXISTS (SELECT FROM jsonb_array_elements(arg -> 'entries') e WHERE NOT starts_with(e ->> 'key', (_sluice.epoch_place(t, w.epoch)).prefix)) THEN
 		PERFORM _sluice.fail('SL001', format('objects of epoch %s of %s are not to be deleted', arg ->> 'epoch', t.name), 'Drop the work.');
 	END IF;
-	WITH e AS (SELECT DISTINCT ON (x.key) x.key, coalesce(_sluice.key_day(x.key), '2000-01-01') AS day, x.bytes FROM jsonb_to_recordset(arg -> 'entries') x(key text, bytes bigint) ORDER BY x.key),
+	SELECT coalesce(array_agg(DISTINCT e ->> 'key'), '{}') INTO keys FROM jsonb_array_elements(arg -> 'entries') e WHERE _sluice.is_of_epoch(t, w.epoch, e ->> 'key');
+	WITH e AS (SELECT DISTINCT ON (x.key) x.key, coalesce(_sluice.key_day(x.key), '2000-01-01') AS day, x.bytes FROM jsonb_to_recordset(arg -> 'entries') x(key text, bytes bigint) WHERE x.key = ANY (keys) ORDER BY x.key),
 	gone AS (
 		-- What nobody knew (orphans, days that left the ledger) is noted too.
 		INSERT INTO _sluice.file AS f (day, target_id, key, source_id, table_id, work, epoch, bytes, state)
@@ -74,10 +76,10 @@ BEGIN
 	)
 	UPDATE _sluice.walk x SET objects = x.objects + g.n, bytes = x.bytes + g.bytes, after = coalesce((SELECT max(e.key) FROM e), x.after)
 	FROM (SELECT count(*) AS n, coalesce(sum(bytes), 0)::bigint AS bytes FROM gone) g WHERE x.job_id = w.job_id;
-	RETURN jsonb_build_object('yield', _sluice.walk_yield());
+	RETURN jsonb_build_object('yield', _sluice.walk_yield(), 'keys', to_jsonb(keys));
 END
 $$;
-COMMENT ON FUNCTION _sluice.purge_mark(jsonb) IS 'Runner, purge: these objects go now; SL001 where their epoch still counts. Noted before, so that a crash leaves nothing that the ledger holds for landed';
+COMMENT ON FUNCTION _sluice.purge_mark(jsonb) IS 'Runner, purge: of these objects those that it answers go now; SL001 where their epoch still counts. Noted before, so that a crash leaves nothing that the ledger holds for landed';
 
 CREATE FUNCTION sluice.purge_files("table" text, dry_run boolean DEFAULT true) RETURNS TABLE (epoch bigint, objects bigint, bytes bigint, rows bigint, job bigint, state text, message text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp

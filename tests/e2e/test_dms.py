@@ -82,12 +82,15 @@ def test_resync_begins_above_all_that_was_and_what_was_can_be_purged(stack):
     table = dms_table(stack, work)
     assert not table.problems("AR_H_CHANGE_SEQ", ledger(stack, work))
     assert sum("-00000001-" in name for name in table.load + table.changes) >= 2, "the epoch before is still there"
-    put(stack, "dbo/mixed/20141029-1134010000.csv", b"written by AWS DMS itself")
+    strangers = ["dbo/mixed/20141029-1134010000.csv", "dbo/mixed/20141029-00000001-list.txt"]
+    for key in strangers:
+        put(stack, key, b"written by AWS DMS itself, or by somebody")
     purged(stack, work.table)
-    assert "dbo/mixed/20141029-1134010000.csv" in stack.store().keys(), "what is not ours stays"
+    assert set(strangers) <= set(stack.store().keys()), "what is not ours stays"
     totals, found = refreshed(stack, work.table)
-    assert list(found.values()) == ["foreign"] and totals["missing"] == 0, found
-    remove(stack, "dbo/mixed/20141029-1134010000.csv")
+    assert list(found.values()) == ["foreign", "foreign"] and totals["missing"] == 0, found
+    for key in strangers:
+        remove(stack, key)
     table = dms_table(stack, work)
     assert table.load and all("-00000002-" in name for name in table.load + table.changes)
     equal_to_source(stack, work, table.fold(), "by name")

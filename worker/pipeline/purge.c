@@ -10,46 +10,44 @@
 
 #include <string.h>
 
-static int page_remove(const Work *work, const cJSON *page, Error *error)
+static int keys_remove(const Work *work, const cJSON *keys, Error *error)
 {
-    const cJSON *entry;
+    const cJSON *key;
 
-    cJSON_ArrayForEach(entry, page) {
-        if (work_target(sink_remove(work->sink, json_text(entry, "key", ""), error), error) < 0)
+    cJSON_ArrayForEach(key, keys) {
+        if (!cJSON_IsString(key))
+            continue;
+        if (work_target(sink_remove(work->sink, key->valuestring, error), error) < 0)
             return -1;
         CRASH_POINT("purge_removed");
     }
     return 0;
 }
 
-static int page_purge(const Work *work, const cJSON *batch, int64_t epoch, const cJSON *page, bool *yield, Error *error)
+/* Which of a page's objects are the epoch's is the control plane's to say: a folder may hold other epochs and what is not ours. */
+static int page_purge(const Work *work, const cJSON *batch, int64_t epoch, cJSON *page, bool *yield, Error *error)
 {
-    cJSON *message = work_batch_message(work, batch);
+    cJSON *message = work_batch_message(work, batch), *answer = NULL;
+    int status;
 
     cJSON_AddNumberToObject(message, "epoch", (double)epoch);
-    cJSON_AddItemToObject(message, "entries", cJSON_Duplicate(page, true));
-    if (walk_tell(work, "purge_mark", message, yield, error) < 0)
-        return -1;
-    CRASH_POINT("purge_marked");
-    return page_remove(work, page, error);
-}
-
-/* Where the objects of other epochs stand below the same prefix, ours are those whose names say so. */
-static void page_keep(cJSON *page, const char *mark)
-{
-    cJSON *entry = page->child, *next;
-
-    for (; entry; entry = next) {
-        next = entry->next;
-        if (!strstr(json_text(entry, "key", ""), mark))
-            cJSON_Delete(cJSON_DetachItemViaPointer(page, entry));
+    cJSON_AddItemToObject(message, "entries", page);
+    status = control_call(work->control, "purge_mark", message, &answer, error);
+    cJSON_Delete(message);
+    if (status == 0) {
+        CRASH_POINT("purge_marked");
+        /* The next try begins with the first page again: it must have become shorter. */
+        *yield = cJSON_GetArraySize(json_member(answer, "keys")) > 0 && json_boolean(answer, "yield", false);
+        status = keys_remove(work, json_member(answer, "keys"), error);
     }
+    cJSON_Delete(answer);
+    return status;
 }
 
 static int epoch_purge(const Work *work, const cJSON *batch, const cJSON *place, bool *yield, Error *error)
 {
     const int64_t epoch = json_integer(place, "epoch", 0);
-    const char *prefix, *mark = json_text(place, "mark", NULL);
+    const char *prefix;
     char after[1100] = "";
     int found = WALK_PAGE_OBJECTS;
 
@@ -57,17 +55,12 @@ static int epoch_purge(const Work *work, const cJSON *batch, const cJSON *place,
         return -1;
     while (found == WALK_PAGE_OBJECTS && !*yield) {
         cJSON *page;
-        int status = walk_page(work, prefix, after, &page, error);
 
-        if (status < 0)
+        if (walk_page(work, prefix, after, &page, error) < 0)
             return -1;
         found = cJSON_GetArraySize(page);
         memcpy(after, walk_last(page), strlen(walk_last(page)) + 1);
-        if (mark)
-            page_keep(page, mark);
-        status = page->child ? page_purge(work, batch, epoch, page, yield, error) : 0;
-        cJSON_Delete(page);
-        if (status < 0)
+        if (page_purge(work, batch, epoch, page, yield, error) < 0)
             return -1;
     }
     return 0;
