@@ -84,6 +84,7 @@ class Request:
     upload: str = ""
     bytes: int = 0
     at: float = 0.0
+    noted: bool = False
 
 
 def action_of(method, key, query, headers):
@@ -189,7 +190,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
             code = "RequestTimeTooSkewed" if skewed else fault.code
             status = 403 if skewed else 200 if kind == "error_body" else fault.status or STATUS.get(code, 500)
             self.close_connection = self.close_connection or bool(fault and fault.close_first)
-            request.status = status
             return self.error(request, status, code)
         if kind == "late":
             time.sleep(fault.seconds)
@@ -201,10 +201,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if kind == "lost":
             raise Gone
         if kind == "error_body":
-            request.status = 200
             return self.error(request, 200, fault.code)
-        request.status = status
-        self.reply(status, headers, body, cut=kind == "truncated")
+        self.reply(request, status, headers, body, cut=kind == "truncated")
 
     # ---- to the server behind ---------------------------------------------------
     def body_chunks(self):
@@ -257,7 +255,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             raise Gone
 
     # ---- to the client ------------------------------------------------------------
-    def reply(self, status, headers, body, cut=False):
+    def reply(self, request, status, headers, body, cut=False):
+        request.status = status
+        self.server.proxy.note(request)
         self.send_response_only(status)
         self.send_header("Date", self.date_time_string())
         length = None
@@ -277,7 +277,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def error(self, request, status, code):
         body = (f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code><Message>injected</Message>'
                 f"<Resource>{escape(request.key)}</Resource><RequestId>0</RequestId></Error>").encode()
-        self.reply(status, [("Content-Type", "application/xml")] + ([("Connection", "close")] if self.close_connection else []), body)
+        self.reply(request, status, [("Content-Type", "application/xml")] + ([("Connection", "close")] if self.close_connection else []), body)
 
     def reset(self):
         """RST instead of an orderly end, so that nobody takes what came for all."""
@@ -391,8 +391,11 @@ class FaultProxy:
 
     # ---- the record -----------------------------------------------------------
     def note(self, request):
+        """Before its answer goes out: who has the answer finds the request in the record."""
         with self._lock:
-            self.requests.append(request)
+            if not request.noted:
+                request.noted = True
+                self.requests.append(request)
 
     def forget(self):
         with self._lock:
