@@ -144,6 +144,8 @@ static void test_bytes(void)
           "axis axle babble babyhood share 2, 0 and 3 bytes");
     delta_bytes_encode(&out, (const uint8_t *)shared, words, prefixes, 4, &error);
     check(out.length > 17 && memcmp(out.data + out.length - 17, "axislebabbleyhood", 17) == 0, "and what they do not share follows");
+    buffer_clear(&out);
+    check(delta_bytes_encode(&out, NULL, (const uint32_t[]){0, 0}, (const uint32_t[]){0, 0}, 2, &error) == 0, "empty values need no bytes to point at");
     buffer_free(&out);
 }
 

@@ -391,7 +391,8 @@ int delta_bytes_encode(Buffer *out, const uint8_t *bytes, const uint32_t *length
         buffer_reserve(out, total, error) == 0) {
         to = out->data + out->length;
         for (size_t i = 0; i < count; i++) {
-            memcpy(to, bytes + prefixes[i], lengths[i] - prefixes[i]);
+            if (lengths[i] > prefixes[i]) /* where all are empty there may be no bytes to point at */
+                memcpy(to, bytes + prefixes[i], lengths[i] - prefixes[i]);
             to += lengths[i] - prefixes[i];
             bytes += lengths[i];
         }
