@@ -181,7 +181,8 @@ static int output_write(void *context, const void *data, size_t length, Error *e
 /* What an encoder may hold: the runner's share of the worker's memory less the parts on their way, a streaming one the less. */
 static size_t landing_encoder_memory(const Landing *landing)
 {
-    const size_t parts = PARTS_IN_FLIGHT * PART_BYTES;
+    const cJSON *target = json_member(json_member(landing->work->claim, "target"), "options");
+    const size_t parts = (size_t)json_integer(target, "parallel_parts", PARTS_IN_FLIGHT) * (size_t)json_integer(target, "part_bytes", (int64_t)PART_BYTES);
     size_t share = MIB(json_integer(landing->work->claim, "memory_mib", 256));
 
     if (!landing->is_load && share > STREAM_BYTES_MAX)
