@@ -100,6 +100,7 @@ DECLARE
 	t _sluice.tab := _sluice.table_find($1);
 	given jsonb := _sluice.options_merge('table', t.options, $2);
 	shape boolean := (given -> 'exclude', given -> 'key') IS DISTINCT FROM (t.options -> 'exclude', t.options -> 'key');
+	mixed boolean := (given -> 'format', given -> 'timestamp_precision') IS DISTINCT FROM (t.options -> 'format', t.options -> 'timestamp_precision');
 	unknown record;
 BEGIN
 	-- Only what is given now: a column that was excluded may have been dropped at the source since.
@@ -125,6 +126,7 @@ BEGIN
 	PERFORM _sluice.wake();
 	RETURN QUERY SELECT t.name, coalesce(t.trouble, t.phase), CASE
 		WHEN t.trouble = 'error' THEN format('SELECT sluice.resume_table(%L); goes on.', t.name)
+		WHEN mixed AND t.epoch > 0 THEN 'Takes effect with the next batch; until the table is read again its files are of both kinds: ' || _sluice.resync_hint(t.name)
 		WHEN shape AND t.epoch > 0 THEN 'The columns and the key stay as they are until the table is read again, in a new epoch: ' || _sluice.resync_hint(t.name)
 		ELSE 'Takes effect with the next batch.' END;
 END

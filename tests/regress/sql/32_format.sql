@@ -51,6 +51,9 @@ SELECT k, d.day, d.stamp, d.epoch, _sluice.key_day(k) FROM unnest(ARRAY['p/dbo/t
 	'p/erp/dbo.t/sluice_epoch=1/sluice_kind=load/sluice_day=2026-11-20/sluice_hour=08/000000000012-00000000-0000.jsonl']) k, _sluice.dms_key(k) d;
 -- A profile stays while files stand; a column may not have the name of an added one.
 SELECT t.err($$SELECT sluice.alter_table('erp.dbo.t1', '{"profile": "dms", "format": null}')$$);
+-- Another format is another kind of file in the same epoch: said, with what ends it.
+SELECT hint FROM sluice.alter_table('erp.dbo.t1', '{"format": "parquet", "timestamp_precision": "micros"}');
+SELECT hint FROM sluice.alter_table('erp.dbo.t1', '{"format": null, "timestamp_precision": null}');
 SELECT t.err($$SELECT sluice.add_table('erp.dbo.t3', 'lake', '{"profile": "dms"}')$$);
 SELECT hint FROM sluice.add_table('erp.dbo.t3', 'lake', '{"profile": "dms", "exclude": ["op"], "timestamp_column_name": "at"}');
 SELECT t.err($$SELECT sluice.alter_table('erp.dbo.t3', '{"timestamp_column_name": "ID"}')$$);
