@@ -13,7 +13,7 @@ AS $$
 		concat_ws(' ', s.step ->> 'found', CASE WHEN s.step ->> 'ms' IS NOT NULL THEN format('(%s ms)', s.step ->> 'ms') END),
 		-- What only a person can do is no SQL.
 		concat_ws('; ', s.step ->> 'wanted', CASE WHEN s.step ->> 'fix_sql' LIKE '--%' THEN ltrim(s.step ->> 'fix_sql', '- ') END),
-		CASE WHEN s.step ->> 'fix_sql' NOT LIKE '--%' THEN s.step ->> 'fix_sql' WHEN s.step ->> 'check' = 'agent' THEN _sluice.agent_start()
+		CASE WHEN s.step ->> 'fix_sql' NOT LIKE '--%' THEN s.step ->> 'fix_sql' WHEN s.step ->> 'check' = 'agent' AND s.step ->> 'fix_sql' IS NOT NULL THEN _sluice.agent_start()
 			WHEN s.step ->> 'right' <> '' THEN (SELECT format('SELECT sluice.iam_policy(%L);', g.name) FROM _sluice.target g WHERE g.target_id = s.target_id) END
 	FROM _sluice.check_step s WHERE s.source_id = $1 OR s.target_id = $2 ORDER BY s.n
 $$;

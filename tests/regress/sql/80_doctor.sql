@@ -12,7 +12,7 @@ SET SESSION AUTHORIZATION sluice_worker;
 SELECT _sluice.worker_start('{"host": "h", "pid": 1, "version": "0.1.0", "api": 1, "runners": 1}') ->> 'worker_id';
 RESET SESSION AUTHORIZATION;
 SELECT t.beat() ->> 'run' AS run;
-SELECT _sluice.check_store('{"worker_id": 1, "source_id": 1, "steps": [{"check": "dns", "object": "h", "ok": true, "found": "127.0.0.1", "ms": 2}, {"check": "tcp", "object": "h:1433", "ok": false, "severity": "error", "found": "connection refused", "wanted": "a listener", "fix_sql": "-- open the port", "ms": 5}, {"check": "login", "object": "sluice", "skipped": true}, {"check": "agent", "object": "h", "ok": false, "severity": "error", "found": "does not run", "wanted": "runs", "fix_sql": "-- start it"}]}');
+SELECT _sluice.check_store('{"worker_id": 1, "source_id": 1, "steps": [{"check": "dns", "object": "h", "ok": true, "found": "127.0.0.1", "ms": 2}, {"check": "tcp", "object": "h:1433", "ok": false, "severity": "error", "found": "connection refused", "wanted": "a listener", "fix_sql": "-- open the port", "ms": 5}, {"check": "login", "object": "sluice", "skipped": true}, {"check": "agent", "object": "h", "ok": false, "severity": "error", "found": "does not run", "wanted": "runs", "fix_sql": "-- start it"}, {"check": "agent", "object": "h", "ok": true, "found": "Running"}]}');
 SELECT "check", object, ok, severity, regexp_replace(found, '[0-9:]+ ago', 'a moment ago') AS found, wanted, fix_sql FROM sluice.check_source('erp');
 SELECT t.facts(1, t.tab(1, 'a', 10, 'id,v', 'id', jsonb_build_array(t.instance(1, 'dbo_a', 16, 'id,v'))),
 	t.tab(2, 'none', 10, 'id', 'id', '[]'), t.tab(3, 'o''dd', 10, 'id', 'id', '[]'),
