@@ -30,20 +30,34 @@ AS $$
 $$;
 COMMENT ON FUNCTION _sluice.s3_key_statement(jsonb, text) IS 'The rights on a target''s own KMS key; NULL where it names none (the account''s key for S3 needs none)';
 
+CREATE FUNCTION _sluice.s3_need(t _sluice.target) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF t.kind <> 's3' THEN
+		PERFORM _sluice.fail('22023', format('target %s is a folder, no bucket', t.name), 'The worker''s user needs the right to write in it, its readers the right to read, nothing else.');
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION _sluice.s3_need(_sluice.target) IS 'Refuses a target that is no bucket';
+
+CREATE FUNCTION _sluice.s3_partition(options jsonb) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$ SELECT CASE WHEN $1 ->> 'region' LIKE 'cn-%' THEN 'aws-cn' WHEN $1 ->> 'region' LIKE 'us-gov-%' THEN 'aws-us-gov' ELSE 'aws' END $$;
+COMMENT ON FUNCTION _sluice.s3_partition(jsonb) IS 'The partition of AWS that a target''s ARNs name';
+
 CREATE FUNCTION sluice.iam_policy(target text, purge boolean DEFAULT false) RETURNS text
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	t _sluice.target := _sluice.target_find($1);
 	o jsonb := t.options;
-	part text := CASE WHEN o ->> 'region' LIKE 'cn-%' THEN 'aws-cn' WHEN o ->> 'region' LIKE 'us-gov-%' THEN 'aws-us-gov' ELSE 'aws' END;
+	part text := _sluice.s3_partition(o);
 	bucket text := format('arn:%s:s3:::%s', part, o ->> 'bucket');
 	below text := coalesce((o ->> 'prefix') || '/', '');
 	statements jsonb;
 BEGIN
-	IF t.kind <> 's3' THEN
-		PERFORM _sluice.fail('22023', format('target %s is a folder, no bucket', t.name), 'The worker''s user needs the right to write in it, nothing else.');
-	END IF;
+	PERFORM _sluice.s3_need(t);
 	statements := jsonb_build_array(
 		-- IfExists: a HEAD of a key that is not there names no prefix, and would be answered 403 in place of 404.
 		jsonb_build_object('Sid', 'List', 'Effect', 'Allow', 'Action', 's3:ListBucket', 'Resource', bucket,
@@ -60,3 +74,41 @@ END
 $$;
 COMMENT ON FUNCTION sluice.iam_policy(text, boolean) IS
 'The least rights that the worker needs at an s3 target, as an IAM policy; purge => true adds the right to delete its objects, which purge_files and drop_table(keep_files => false) need';
+
+CREATE FUNCTION sluice.reader_policy(target text) RETURNS text
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	t _sluice.target := _sluice.target_find($1);
+	part text := _sluice.s3_partition(t.options);
+	bucket text := format('arn:%s:s3:::%s', part, t.options ->> 'bucket');
+	below text := coalesce((t.options ->> 'prefix') || '/', '');
+	key jsonb := _sluice.s3_key_statement(t.options, part) || '{"Action": "kms:Decrypt"}';
+BEGIN
+	PERFORM _sluice.s3_need(t);
+	RETURN jsonb_pretty(jsonb_build_object('Version', '2012-10-17', 'Statement', jsonb_build_array(
+		jsonb_build_object('Sid', 'List', 'Effect', 'Allow', 'Action', 's3:ListBucket', 'Resource', bucket,
+			'Condition', jsonb_build_object('StringLikeIfExists', jsonb_build_object('s3:prefix', below || '*'))),
+		jsonb_build_object('Sid', 'Where', 'Effect', 'Allow', 'Action', 's3:GetBucketLocation', 'Resource', bucket),
+		jsonb_build_object('Sid', 'Read', 'Effect', 'Allow', 'Action', 's3:GetObject', 'Resource', format('%s/%s*', bucket, below))) || coalesce(key, '[]')));
+END
+$$;
+COMMENT ON FUNCTION sluice.reader_policy(text) IS 'The least rights of a reader of an s3 target, as an IAM policy: for the role of a Databricks storage credential, an instance profile, or the keys of a mount';
+
+CREATE FUNCTION sluice.external_location_sql(target text, credential text DEFAULT 'sluice') RETURNS text
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	t _sluice.target := _sluice.target_find($1);
+BEGIN
+	PERFORM _sluice.s3_need(t);
+	IF coalesce(credential, '') = '' OR credential ~ '[[:cntrl:]]' THEN
+		PERFORM _sluice.fail('22023', 'the name of the storage credential is missing', 'SHOW STORAGE CREDENTIALS; in Databricks lists them.');
+	END IF;
+	RETURN format(E'CREATE EXTERNAL LOCATION IF NOT EXISTS %1$s URL %2$s\nWITH (STORAGE CREDENTIAL %3$s) COMMENT %4$s;\n'
+		'GRANT READ FILES, CREATE EXTERNAL TABLE ON EXTERNAL LOCATION %1$s TO `account users`;\n',
+		_sluice.quote_in('databricks', t.name), _sluice.text_in('databricks', format('s3://%s/%s', t.options ->> 'bucket', _sluice.prefix(t.options))), _sluice.quote_in('databricks', credential),
+		_sluice.text_in('databricks', format('target %s of sluice: only sluice writes here', t.name)));
+END
+$$;
+COMMENT ON FUNCTION sluice.external_location_sql(text, text) IS 'Statements for Databricks that let it read an s3 target through a storage credential, whose role needs sluice.reader_policy(target)';

@@ -32,10 +32,10 @@ AS $$
 	WHERE fn.nspname = '_sluice' AND fn.proname IN ('wait_refuse', 'refresh_ask', 'job_ended', 'job_failure', 'refresh_late', 'fail')
 	UNION ALL
 	SELECT 'sluice_reader', 'EXECUTE', fn.kind, fn.object FROM fn WHERE fn.nspname = 'sluice'
-		AND (fn.proname LIKE 'check\_%' OR fn.proname IN ('version', 'wait_for', 'tail', 'cdc_script', 'iam_policy', 'external_table_sql', 'current_rows_sql'))
+		AND (fn.proname LIKE 'check\_%' OR fn.proname IN ('version', 'wait_for', 'tail', 'cdc_script', 'iam_policy', 'reader_policy', 'external_location_sql', 'external_table_sql', 'current_rows_sql'))
 	UNION ALL
 	SELECT 'sluice_operator', 'EXECUTE', fn.kind, fn.object FROM fn WHERE fn.nspname = 'sluice'
-		AND (fn.proname LIKE 'check\_%' OR fn.proname IN ('version', 'wait_for', 'tail', 'cdc_script', 'iam_policy', 'external_table_sql', 'current_rows_sql', 'pause_table', 'resume_table', 'resync_table', 'resync_source', 'cancel_job', 'refresh', 'acknowledge', 'verify_files', 'purge_files'))
+		AND (fn.proname LIKE 'check\_%' OR fn.proname IN ('version', 'wait_for', 'tail', 'cdc_script', 'iam_policy', 'reader_policy', 'external_location_sql', 'external_table_sql', 'current_rows_sql', 'pause_table', 'resume_table', 'resync_table', 'resync_source', 'cancel_job', 'refresh', 'acknowledge', 'verify_files', 'purge_files'))
 	UNION ALL
 	SELECT 'sluice_federation', 'EXECUTE', fn.kind, fn.object FROM fn WHERE fn.nspname = 'sluice' AND fn.proname = 'acknowledge'
 	UNION ALL

@@ -16,6 +16,10 @@ SELECT x.target, s ->> 'Sid' AS sid, s -> 'Action' AS action, s ->> 'Resource' A
 FROM unnest(ARRAY['plain', 'full']) x(target), jsonb_array_elements(sluice.iam_policy(x.target)::jsonb -> 'Statement') s;
 SELECT target FROM sluice.alter_target('full', '{"kms_key": "alias/lake", "acl": null, "tags": null}');
 SELECT s FROM jsonb_array_elements(sluice.iam_policy('full')::jsonb -> 'Statement') s WHERE s ->> 'Sid' IN ('Key', 'Objects');
+-- Those who read: the texts for Databricks.
+SELECT sluice.reader_policy('full');
+SELECT sluice.external_location_sql('full', 'lake`s role');
+SELECT t.err($$SELECT sluice.external_location_sql('plain', '')$$), t.err($$SELECT sluice.reader_policy('folder')$$), t.err($$SELECT sluice.external_location_sql('folder')$$);
 SELECT t.err($$SELECT sluice.iam_policy('folder')$$), t.err($$SELECT sluice.iam_policy('nope')$$), t.err($$SELECT sluice.alter_target('full', '{"sse": null}')$$);
 \c postgres
 DROP DATABASE r_s3;
