@@ -74,6 +74,17 @@ AS $$
 $$;
 COMMENT ON FUNCTION _sluice.column_clash(_sluice.tab, _sluice.capture_instance) IS 'A column of the table that is named as one that its profile adds, readers compare without regard to case; NULL where there is none';
 
+CREATE FUNCTION _sluice.bloom_refused(t _sluice.tab, c _sluice.capture_instance) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT CASE WHEN col.e IS NULL THEN format('option bloom_columns names the column %s, which does not land', b.name)
+		ELSE format('option bloom_columns names the column %s, which is boolean and takes no Bloom filter', b.name) END
+	FROM jsonb_array_elements_text(coalesce(nullif($1.options -> 'bloom_columns', 'null'), '[]')) WITH ORDINALITY b(name, n)
+	LEFT JOIN jsonb_array_elements(_sluice.columns_build($1, $2)) col(e) ON col.e ->> 'source_name' = b.name
+	WHERE col.e IS NULL OR col.e ->> 'type' = 'boolean' ORDER BY b.n LIMIT 1
+$$;
+COMMENT ON FUNCTION _sluice.bloom_refused(_sluice.tab, _sluice.capture_instance) IS 'A column that cannot have the Bloom filter asked for, with the reason; NULL where there is none';
+
 CREATE FUNCTION _sluice.instance_newest(source_id bigint, source_object_id bigint) RETURNS _sluice.capture_instance
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$

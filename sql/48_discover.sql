@@ -72,6 +72,12 @@ BEGIN
 			format('SELECT sluice.alter_table(%L, options => ''{"exclude": ["..."]}''); leaves them out, then SELECT sluice.resume_table(%1$L);', t.name));
 		RETURN;
 	END IF;
+	refused := _sluice.bloom_refused(t, c);
+	IF refused IS NOT NULL THEN
+		PERFORM _sluice.trouble_set(t.table_id, 'error', '42804', refused,
+			format('SELECT sluice.alter_table(%L, options => ''{"bloom_columns": [...]}''); names others or, with null, none, then SELECT sluice.resume_table(%1$L);', t.name));
+		RETURN;
+	END IF;
 	refused := _sluice.column_clash(t, c);
 	IF refused IS NOT NULL THEN
 		PERFORM _sluice.trouble_set(t.table_id, 'error', '42701', refused,

@@ -146,7 +146,7 @@ BEGIN
 	IF NOT FOUND THEN
 		PERFORM _sluice.fail('42704', 'there is no target yet', 'SELECT * FROM sluice.add_target(''lake'', ''file'', path => ''/var/lib/sluice''); adds a folder.');
 	ELSIF (SELECT count(*) FROM _sluice.target x WHERE x.wanted <> 'dropped') > 1 THEN
-		PERFORM _sluice.fail('22023', 'there are several targets', 'Name one: target => ''...''.');
+		PERFORM _sluice.fail('22023', 'there are several targets', format('Name one of them: target => %L, for example. SELECT target FROM sluice.target_status; lists them.', t.name));
 	END IF;
 	RETURN t;
 END
@@ -219,10 +219,11 @@ BEGIN
 		PERFORM _sluice.table_resolve(t);
 	END IF;
 	SELECT * INTO t FROM _sluice.tab x WHERE x.table_id = $1;
-	IF t.trouble = 'error' AND t.code IN ('0A000', '42701', '42703') THEN
+	IF t.trouble = 'error' AND t.code IN ('0A000', '42701', '42703', '42804') THEN
 		-- Said at once, while somebody listens.
 		PERFORM _sluice.fail(t.code, t.message, CASE t.code WHEN '0A000' THEN 'Leave them out: options => ''{"exclude": ["..."]}''.'
 			WHEN '42701' THEN 'Choose another name (timestamp_column_name, change_seq_column), or leave the column out: options => ''{"exclude": ["..."]}''.'
+			WHEN '42804' THEN 'Take it out of bloom_columns.'
 			ELSE (SELECT u.hint FROM _sluice.source_table s, _sluice.column_unknown(s.source_id, s.object_id, t.options) u
 				WHERE s.source_id = t.source_id AND s.schema_name = t.schema_name AND s.table_name = t.table_name) END);
 	END IF;

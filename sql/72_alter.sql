@@ -114,6 +114,8 @@ BEGIN
 	t.options := given;
 	PERFORM _sluice.fail('42701', _sluice.column_clash(t, c), 'Choose another name, or leave the column out (exclude).')
 	FROM _sluice.capture_instance c WHERE c = _sluice.instance_newest(t.source_id, t.source_object_id) AND _sluice.column_clash(t, c) IS NOT NULL;
+	PERFORM _sluice.fail('42804', _sluice.bloom_refused(t, c), 'Take it out of bloom_columns.')
+	FROM _sluice.capture_instance c WHERE c = _sluice.instance_newest(t.source_id, t.source_object_id) AND _sluice.bloom_refused(t, c) IS NOT NULL;
 	PERFORM _sluice.dms_folder_check(t);
 	UPDATE _sluice.tab x SET options = given WHERE x.table_id = t.table_id;
 	-- The layout of what is planned stands; a limit that stopped it must not.

@@ -102,7 +102,7 @@ BEGIN
 	END IF;
 	j := _sluice.walk_open('purge', t, 'gone');
 	UPDATE _sluice.walk w SET epoch_below = coalesce(w.epoch_below, t.epoch) WHERE w.job_id = j.job_id;
-	RETURN QUERY SELECT nullif(w.epoch, 0), w.objects, w.bytes, NULL::bigint, j.job_id, j.state, coalesce(j.message, format('CALL sluice.refresh(%L); waits for it. The ledger and the manifests stay', t.name))
+	RETURN QUERY SELECT nullif(w.epoch, 0), w.objects, w.bytes, NULL::bigint, j.job_id, j.state, coalesce(j.message, format('%s objects deleted so far. CALL sluice.refresh(%L); waits for it. The ledger and the manifests stay', w.objects, t.name))
 	FROM _sluice.walk w WHERE w.job_id = j.job_id;
 END
 $$;

@@ -61,3 +61,6 @@ SELECT t.err($$SELECT sluice.alter_table('erp.dbo.t3', '{"timestamp_column_name"
 SELECT t.err($$SELECT sluice.add_table('erp.dbo.t4', 'lake', '{"format": "parquet", "bloom_columns": ["id", "vv"]}')$$) FROM t.facts(1, t.tab(4, 't4', 10, 'id,v', 'id', jsonb_build_array(t.instance(4, 'dbo_t4', 16, 'id,v'))));
 SELECT hint FROM sluice.add_table('erp.dbo.t4', 'lake', '{"format": "parquet", "bloom_columns": ["id", "v"]}');
 SELECT t.err($$SELECT sluice.alter_table('erp.dbo.t4', '{"bloom_columns": ["vv"]}')$$);
+SELECT t.err($$SELECT sluice.alter_table('erp.dbo.t4', '{"exclude": ["v"]}')$$);
+SELECT t.err($$SELECT sluice.add_table('erp.dbo.t5', 'lake', '{"format": "parquet", "bloom_columns": ["b"]}')$$)
+FROM t.facts(1, t.tab(5, 't5', 10, 'id,b', 'id', jsonb_build_array(jsonb_set(t.instance(5, 'dbo_t5', 16, 'id,b'), '{columns,1,type}', '"boolean"'))));
