@@ -146,12 +146,20 @@ AS $$
 $$;
 COMMENT ON FUNCTION _sluice.spark_table(text, text, text, text) IS 'Spark: an external table over a folder';
 
+CREATE FUNCTION _sluice.control_name(t _sluice.tab) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+	-- Of source and target: an engine that reads a source's tables from two targets must not take the epochs of one for those of the other.
+	SELECT _sluice.files_name(ARRAY[s.name, g.name, 'control']) FROM _sluice.source s, _sluice.target g WHERE s.source_id = $1.source_id AND g.target_id = $1.target_id
+$$;
+COMMENT ON FUNCTION _sluice.control_name(_sluice.tab) IS 'The name under which generated texts know the control rows of a source on a target: erp_lake_control_files';
+
 CREATE FUNCTION _sluice.control_sql(t _sluice.tab, dialect text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT CASE $2 WHEN 'duckdb' THEN format(E'CREATE OR REPLACE VIEW %s AS\nSELECT * FROM read_json(%s, format = ''newline_delimited'', hive_partitioning = false,\n\tcolumns = {"table": ''VARCHAR'', epoch: ''BIGINT'', kind: ''VARCHAR'', position: ''VARCHAR'', commit_ts: ''TIMESTAMPTZ''});',
-			_sluice.quote_in($2, _sluice.files_name(ARRAY[s.name, 'control'])), _sluice.text_in($2, p.folder || '/**/*.jsonl'))
-		ELSE _sluice.spark_table(_sluice.files_name(ARRAY[s.name, 'control']), 'jsonl', '`table` STRING, `epoch` BIGINT, `kind` STRING, `position` STRING, `commit_ts` TIMESTAMP', p.folder) END
+			_sluice.quote_in($2, _sluice.control_name($1)), _sluice.text_in($2, p.folder || '/**/*.jsonl'))
+		ELSE _sluice.spark_table(_sluice.control_name($1), 'jsonl', '`table` STRING, `epoch` BIGINT, `kind` STRING, `position` STRING, `commit_ts` TIMESTAMP', p.folder) END
 	FROM _sluice.source s, _sluice.target g, LATERAL (SELECT format('%s%s%s/sluice.control', _sluice.target_url($1, $2), _sluice.prefix(g.options), s.path_part) AS folder) p
 	WHERE s.source_id = $1.source_id AND g.target_id = $1.target_id
 $$;
@@ -200,9 +208,8 @@ CREATE FUNCTION _sluice.live_rows(t _sluice.tab, dialect text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT format(E'FROM %s\n\tWHERE _sluice_epoch >= (SELECT coalesce(max(epoch), 0) FROM %s WHERE kind = ''epochs_gone'' AND %s = %s)',
-		_sluice.quote_in($2, _sluice.files_name(_sluice.name_parse($1.name))), _sluice.quote_in($2, _sluice.files_name(ARRAY[s.name, 'control'])),
+		_sluice.quote_in($2, _sluice.files_name(_sluice.name_parse($1.name))), _sluice.quote_in($2, _sluice.control_name($1)),
 		_sluice.quote_in($2, 'table'), _sluice.text_in($2, $1.name))
-	FROM _sluice.source s WHERE s.source_id = $1.source_id
 $$;
 COMMENT ON FUNCTION _sluice.live_rows(_sluice.tab, text) IS 'Rows of epochs that still count; a resync needs no new text';
 
