@@ -1,4 +1,4 @@
-/* parquet_memory_test.c - what an encoder of Parquet holds where few values stand for many bytes (worker/format/parquet_page.c). */
+/* parquet_memory_test.c - what an encoder of Parquet holds where few values stand for many bytes (worker/format/parquet/page.c). */
 #include "check.h"
 #include "format/format.h"
 

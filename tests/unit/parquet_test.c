@@ -1,8 +1,8 @@
 /* parquet_test.c - encodings by the bytes of the format's own examples, bounds by its rules, and what must be refused. */
 #include "check.h"
 #include "format/format.h"
-#include "format/parquet_chunk.h"
-#include "format/parquet_encode.h"
+#include "format/parquet/chunk.h"
+#include "format/parquet/encode.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "check.h"
-#include "sink/s3_object.h"
+#include "sink/s3/object.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

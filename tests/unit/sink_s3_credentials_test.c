@@ -4,7 +4,7 @@
  */
 #include "base/clock.h"
 #include "check.h"
-#include "sink/s3_credentials.h"
+#include "sink/s3/credentials.h"
 
 #include <curl/curl.h>
 #include <fcntl.h>

@@ -8,7 +8,7 @@
 #include "check.h"
 #include "base/json.h"
 #include "base/limits.h"
-#include "sink/s3_sign.h"
+#include "sink/s3/sign.h"
 
 #include <dirent.h>
 #include <limits.h>

@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "check.h"
-#include "sink/s3_object.h"
+#include "sink/s3/object.h"
 
 #include <signal.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* sink_s3_xml_test.c - answers of S3 are read right, and any cut or damaged one without reading beyond its end. */
 #include "check.h"
-#include "sink/s3_xml.h"
+#include "sink/s3/xml.h"
 
 #include <stdlib.h>
 
