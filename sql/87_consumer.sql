@@ -92,7 +92,8 @@ BEGIN
 	IF o ->> 'profile' <> 'sluice' THEN
 		PERFORM _sluice.fail('0A000', format('table %s lands in profile %s', t.name, o ->> 'profile'), 'These texts are for profile sluice; docs/formats.md describes the others.');
 	ELSIF t.epoch = 0 OR NOT EXISTS (SELECT FROM _sluice.tab x WHERE x.source_id = t.source_id AND x.target_id = t.target_id AND (x.phase = 'streaming' OR x.epoch > 1)) THEN
-		PERFORM _sluice.fail('55000', format('nothing of source %s has been loaded to its end yet', (SELECT s.name FROM _sluice.source s WHERE s.source_id = t.source_id)),
+		PERFORM _sluice.fail('55000', (SELECT format('nothing of source %s has been loaded to its end on target %s yet', s.name, g.name) FROM _sluice.source s, _sluice.target g
+			WHERE s.source_id = t.source_id AND g.target_id = t.target_id),
 			format('SELECT * FROM sluice.wait_for(%L); then ask again.', t.name));
 	END IF;
 	SELECT array_agg(DISTINCT substring(f.key FROM '\.(jsonl|csv|parquet)(?:\.[a-z]+)?$')) INTO extensions
