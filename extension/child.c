@@ -49,7 +49,7 @@ child_exec(const char *path, int log_fd, pid_t parent)
 }
 
 void
-child_start(Child *child, const char *path, const char *conninfo, int memory_mib)
+child_start(Child *child, const char *path, const char *conninfo)
 {
 	pid_t		parent = getpid();
 	sigset_t	all;
@@ -61,7 +61,6 @@ child_start(Child *child, const char *path, const char *conninfo, int memory_mib
 		ereport(ERROR, (errmsg("could not create a pipe for sluice-worker: %m")));
 	fcntl(pipe_fd[0], F_SETFL, O_NONBLOCK);
 	setenv("SLUICE_CONNINFO", conninfo, 1);
-	setenv("SLUICE_MEMORY_MIB", psprintf("%d", memory_mib), 1);
 
 	/* No handler of the server may run in the child. */
 	sigfillset(&all);

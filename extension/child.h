@@ -3,8 +3,8 @@
  *
  * The child lives no longer than the process that started it: the kernel kills
  * it when its parent dies. It leads a process group, so what it forked can be
- * killed with it. It gets the server's environment plus SLUICE_CONNINFO and
- * SLUICE_MEMORY_MIB; nothing secret stands in its arguments.
+ * killed with it. It gets the server's environment plus SLUICE_CONNINFO;
+ * nothing secret stands in its arguments.
  */
 #ifndef SLUICE_CHILD_H
 #define SLUICE_CHILD_H
@@ -29,7 +29,7 @@ typedef struct Child
 } Child;
 
 /* An ERROR if no process can be made: the supervisor ends and is started again. */
-extern void child_start(Child *child, const char *path, const char *conninfo, int memory_mib);
+extern void child_start(Child *child, const char *path, const char *conninfo);
 
 /* Relays what is there through ereport, without waiting; at most 64 KiB a call. */
 extern void child_relay(Child *child);

@@ -16,7 +16,7 @@ char	   *sluice_database = NULL;
 char	   *sluice_worker_path = NULL;
 char	   *sluice_worker_conninfo = NULL;
 bool		sluice_supervise = true;
-int			sluice_memory = 512;
+static int	sluice_memory = 512;	/* read in SQL: _sluice.memory_mib() */
 int			sluice_restart_delay = 1000;
 
 static bool
@@ -42,7 +42,8 @@ _PG_init(void)
 	DefineCustomStringVariable("sluice.worker_conninfo", "How the worker connects to PostgreSQL.",
 							   "Empty: the first socket directory, sluice.database, role sluice_worker.",
 							   &sluice_worker_conninfo, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY, NULL, NULL, NULL);
-	DefineCustomIntVariable("sluice.memory", "Memory that all loads of the worker share.", NULL,
+	DefineCustomIntVariable("sluice.memory", "Memory that the runners of a worker share.",
+							"The setting memory_mib of the registry, where it is set, counts instead.",
 							&sluice_memory, 512, 64, 1024 * 1024, PGC_SIGHUP, GUC_UNIT_MB, NULL, NULL, NULL);
 	DefineCustomIntVariable("sluice.restart_delay", "Delay before a worker that failed is started again.",
 							"It doubles with each failure in a row, up to 60 times this value.",

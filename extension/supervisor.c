@@ -124,7 +124,7 @@ worker_path(void)
 static char *
 worker_settings(void)
 {
-	return psprintf("%s\n%s\n%s\n%d", worker_path(), worker_conninfo(), sluice_database, sluice_memory);
+	return psprintf("%s\n%s\n%s", worker_path(), worker_conninfo(), sluice_database);
 }
 
 /*
@@ -198,7 +198,7 @@ reap(Supervisor *supervisor)
 static void
 start(Supervisor *supervisor)
 {
-	child_start(&supervisor->child, worker_path(), worker_conninfo(), sluice_memory);
+	child_start(&supervisor->child, worker_path(), worker_conninfo());
 	strlcpy(supervisor->running, worker_settings(), sizeof(supervisor->running));
 	/* While it only asks for the extension, a start is no news. */
 	ereport(supervisor->absent ? DEBUG1 : LOG,

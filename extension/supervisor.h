@@ -13,7 +13,6 @@ extern char *sluice_database;
 extern char *sluice_worker_path;     /* empty: sluice-worker beside postgres */
 extern char *sluice_worker_conninfo; /* empty: first socket directory, role sluice_worker */
 extern bool sluice_supervise;
-extern int	sluice_memory;			 /* MiB */
 extern int	sluice_restart_delay;	 /* ms; all other delays are multiples */
 
 /* Exit codes that sluice-worker promises. */

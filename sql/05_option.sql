@@ -31,7 +31,7 @@ INSERT INTO _sluice.option (scope, name, type, low, high, choices, default_value
 	('setting', 'lease_seconds', 'number', 0, 3600, NULL, '60', false, 'seconds after which a lease that nobody renewed is free'),
 	('setting', 'worker_dead_seconds', 'number', 0, 3600, NULL, '30', false, 'seconds without a beat after which a worker counts as gone'),
 	('setting', 'runners', 'integer', 1, 256, NULL, NULL, false, 'runners of each worker; not set: as the worker asks (2)'),
-	('setting', 'memory_mib', 'integer', 64, 1048576, NULL, '512', false, 'memory meant for the loads of one worker to share, MiB; each runner has an equal share of it'),
+	('setting', 'memory_mib', 'integer', 64, 1048576, NULL, NULL, false, 'memory that the runners of one worker share in equal parts, MiB; not set: the server''s sluice.memory, else 512'),
 	('setting', 'retry_base_seconds', 'number', 0, 3600, NULL, '1', false, 'first pause after a transient failure; doubled each time'),
 	('setting', 'retry_cap_seconds', 'number', 0, 86400, NULL, '60', false, 'longest pause after a transient failure'),
 	('setting', 'discover_seconds', 'number', 1, 604800, NULL, '900', false, 'age at which a source''s tables are discovered again'),
@@ -130,6 +130,11 @@ AS $$
 		(SELECT o.default_value FROM _sluice.option o WHERE o.scope = 'setting' AND o.name = $1))
 $$;
 COMMENT ON FUNCTION _sluice.setting(text) IS 'The value of a setting, or its default';
+
+CREATE FUNCTION _sluice.memory_mib() RETURNS integer
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$ SELECT coalesce(_sluice.setting('memory_mib')::integer, (pg_size_bytes(current_setting('sluice.memory', true)) / 1048576)::integer, 512) $$;
+COMMENT ON FUNCTION _sluice.memory_mib() IS 'Memory that the runners of a worker share: as set here, else in the server, else 512 MiB';
 
 CREATE FUNCTION _sluice.seconds(text) RETURNS interval
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp

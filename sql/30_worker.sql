@@ -90,7 +90,7 @@ BEGIN
 		PERFORM _sluice.identity_note();
 		PERFORM _sluice.recover_plan();
 	END IF;
-	RETURN jsonb_build_object('worker_id', w.worker_id, 'runners', w.runners, 'memory_mib', _sluice.setting('memory_mib')::integer);
+	RETURN jsonb_build_object('worker_id', w.worker_id, 'runners', w.runners, 'memory_mib', _sluice.memory_mib());
 END
 $$;
 COMMENT ON FUNCTION _sluice.worker_start(jsonb) IS 'Worker: a worker begins; refuses a superuser and another api';

@@ -193,7 +193,7 @@ BEGIN
 	UPDATE _sluice.turn SET last_work = b.work WHERE last_work IS DISTINCT FROM b.work;
 	b.generation := b.generation + 1;
 	RETURN jsonb_build_object('work', b.work,
-		'memory_mib', _sluice.setting('memory_mib')::integer / greatest(coalesce(_sluice.setting('runners')::integer, w.runners), 1),
+		'memory_mib', _sluice.memory_mib() / greatest(coalesce(_sluice.setting('runners')::integer, w.runners), 1),
 		'source', (SELECT _sluice.source_doc(s) FROM _sluice.source s WHERE s.source_id = b.source_id),
 		'target', (SELECT _sluice.target_doc(t) FROM _sluice.target t WHERE t.target_id = b.target_id),
 		'manifest_prefix', (SELECT format('%s_sluice/%s/', _sluice.prefix(t.options), s.path_part) FROM _sluice.source s, _sluice.target t

@@ -124,10 +124,9 @@ class Crash:
         self.stack.start(**self.armed(point, once))
 
     def again(self):
-        """One has died behind a seal; whoever takes it up dies too."""
-        first = self.folder / "first"
-        self.stream("seal_after", first)
-        self.stack.wait(first.exists, "the first crash")
+        """All have died behind a seal; whoever takes it up dies too."""
+        self.stream("seal_after", "")
+        self.stack.wait(lambda: "signal 9" in self.stack.log(), "a crash")
         self.stack.stop()
         self.stack.start(**self.armed())
 

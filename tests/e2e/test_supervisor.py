@@ -15,7 +15,7 @@ from cluster import Cluster, children_of, default_worker, pid_alive, wait_until
 
 STAND_IN = """#!/bin/bash
 here="${0%/*}"
-echo "$$ $PPID $# $1 $SLUICE_MEMORY_MIB $SLUICE_CONNINFO" >> "$here/starts"
+echo "$$ $PPID $# $1 $SLUICE_CONNINFO" >> "$here/starts"
 echo "$BASHPID" > "$here/pid"
 if [ -e "$here/behaviour" ]; then . "$here/behaviour"; fi
 exec sleep 1000
@@ -101,15 +101,24 @@ def test_killed_worker_is_restarted_and_sessions_live(make, number):
 
 
 def test_worker_gets_its_settings_by_environment_only(make):
-    cluster, worker = make(**{"sluice.memory": "300MB"})
+    cluster, worker = make()
     cluster.start()
     worker.wait_running()
-    pid, parent, count, argument, memory, conninfo = worker.starts()[-1].split(" ", 5)
+    pid, parent, count, argument, conninfo = worker.starts()[-1].split(" ", 4)
     assert int(parent) == cluster.supervisor_pid()
-    assert (count, argument, memory) == ("1", "run", "300")
+    assert (count, argument) == ("1", "run")
     assert "user=sluice_worker" in conninfo and f"host='{cluster.socket_dir}'" in conninfo
     assert subprocess.run([cluster.bindir / "psql", "-qAtX", "-c", "SELECT current_user", conninfo],
                           capture_output=True, text=True).stdout.strip() == "sluice_worker"
+
+
+def test_memory_is_the_servers_unless_the_registry_says_otherwise(make):
+    cluster, worker = make(**{"sluice.memory": "300MB"})
+    cluster.start()
+    cluster.psql("CREATE EXTENSION IF NOT EXISTS sluice")
+    assert cluster.psql("SELECT _sluice.memory_mib()") == "300"
+    cluster.psql("SELECT sluice.alter_setting('memory_mib', '200')")
+    assert cluster.psql("SELECT _sluice.memory_mib()") == "200"
 
 
 def test_worker_inherits_no_descriptor_signal_mask_or_handler(make):

@@ -114,8 +114,8 @@ def regress_with(count, room, pattern, program):
 
 
 def e2e(count):
-    """pytest of tests/e2e; PYTEST holds more arguments (-k name)."""
-    pytest(count, "", [*os.environ.get("PYTEST", "").split(), "tests/e2e"])
+    """pytest of tests/e2e, three files at a time since tests mostly wait; PYTEST holds more arguments (-k name, -n 0)."""
+    pytest(count, "", ["-n", "3", "--dist", "loadfile", *os.environ.get("PYTEST", "").split(), "tests/e2e"])
 
 
 def sanitized(count):

@@ -56,8 +56,9 @@ void work_fail(const Work *work, cJSON *tickets, const Error *error)
         cJSON_AddStringToObject(message, "message", error->message);
         cJSON_AddStringToObject(message, "hint", error->hint);
     }
+    /* What a stopping process cannot release any more, its parent does: no word of it. */
     if (error->kind != ERROR_FENCED && !control_lost(work->control) &&
-        control_call(work->control, release ? "batch_release" : "batch_fail", message, &answer, &ignored) < 0)
+        control_call(work->control, release ? "batch_release" : "batch_fail", message, &answer, &ignored) < 0 && !release)
         log_error(LOG_WARNING, &ignored);
     cJSON_Delete(answer);
     cJSON_Delete(message);
