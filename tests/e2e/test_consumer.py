@@ -58,13 +58,6 @@ def equal_in_duckdb(stack, table, columns, key):
     assert not found, "\n".join(found)
 
 
-@pytest.fixture(scope="module")
-def spark(session_folder):
-    import spark
-    yield spark.session(session_folder / "spark")
-    spark.stop()
-
-
 def equal_in_spark(session, stack, table, columns, key):
     session.catalog.clearCache()
     for statement in stack.one("SELECT sluice.external_table_sql(%s, 'spark')", stack.table_name(table)).split(";\n"):
