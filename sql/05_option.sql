@@ -26,7 +26,7 @@ CREATE TABLE _sluice.setting (
 COMMENT ON TABLE _sluice.setting IS 'Settings that differ from the default in _sluice.option';
 
 INSERT INTO _sluice.option (scope, name, type, low, high, choices, default_value, required, doc) VALUES
-	('setting', 'poll_interval_ms', 'integer', 10, 3600000, NULL, '500', false, 'milliseconds between two polls of a source'),
+	('setting', 'poll_interval_ms', 'integer', 10, 3600000, NULL, '500', false, 'milliseconds from the beginning of a poll of a source to that of the next'),
 	('setting', 'idle_ms', 'integer', 10, 60000, NULL, '1000', false, 'milliseconds a process of the worker sleeps when no NOTIFY wakes it'),
 	('setting', 'lease_seconds', 'number', 0, 3600, NULL, '60', false, 'seconds after which a lease that nobody renewed is free'),
 	('setting', 'worker_dead_seconds', 'number', 0, 3600, NULL, '30', false, 'seconds without a beat after which a worker counts as gone'),
@@ -72,7 +72,7 @@ INSERT INTO _sluice.option (scope, name, type, low, high, choices, default_value
 	('source/sqlserver', 'login_timeout', 'integer', 1, 50, NULL, NULL, false, 'seconds that a login may take'),
 	('source/sqlserver', 'query_timeout', 'integer', 1, 86400, NULL, NULL, false, 'seconds that a query may take'),
 	('source/sqlserver', 'lock_timeout_ms', 'integer', 100, 600000, NULL, NULL, false, 'milliseconds that a read waits for a lock'),
-	('source/sqlserver', 'poll_ms', 'integer', 10, 3600000, NULL, NULL, false, 'milliseconds between two polls; the setting poll_interval_ms where not given'),
+	('source/sqlserver', 'poll_ms', 'integer', 10, 3600000, NULL, NULL, false, 'milliseconds from the beginning of a poll to that of the next; the setting poll_interval_ms where not given'),
 	('source/sqlserver', 'max_connections', 'integer', 2, 1000, NULL, '10', false, 'connections to this source at once, the poller''s among them'),
 	('target/file', 'path', 'text', NULL, 4096, NULL, NULL, true, 'absolute folder on the worker''s machine'),
 	('target/file', 'prefix', 'text', NULL, 512, NULL, NULL, false, 'folder below path'),

@@ -18,7 +18,7 @@ COMMENT ON FUNCTION _sluice.poll_lock(jsonb) IS 'Locks a source for the poller t
 CREATE FUNCTION _sluice.poll_ms(s _sluice.source) RETURNS integer
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$ SELECT coalesce($1.options ->> 'poll_ms', _sluice.setting('poll_interval_ms'))::integer $$;
-COMMENT ON FUNCTION _sluice.poll_ms(_sluice.source) IS 'Milliseconds between two polls of a source';
+COMMENT ON FUNCTION _sluice.poll_ms(_sluice.source) IS 'Milliseconds from the beginning of a poll to that of the next';
 
 CREATE FUNCTION _sluice.ask_instances(source_id bigint) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -80,7 +80,8 @@ BEGIN
 		UPDATE _sluice.source_state y SET generation = y.generation + 1, poll_began_at = clock_timestamp()
 		WHERE y.source_id = x.source_id RETURNING * INTO x;
 	END IF;
-	RETURN jsonb_build_object('source', _sluice.source_doc(s), 'generation', x.generation, 'poll_ms', _sluice.poll_ms(s), 'rest', rest,
+	RETURN jsonb_build_object('source', _sluice.source_doc(s), 'generation', x.generation, 'rest', rest,
+		'poll_ms', CASE WHEN rest THEN least(_sluice.poll_ms(s), ceil(extract(epoch FROM x.next_poll_at - clock_timestamp()) * 1000)::integer) ELSE _sluice.poll_ms(s) END,
 		'discover', NOT rest AND (x.discovered_at IS NULL OR x.discover_asked_at > x.discovered_at
 			OR x.discovered_at < clock_timestamp() - _sluice.seconds('discover_seconds')),
 		'check', NOT rest AND coalesce(x.check_asked_at > coalesce(x.checked_at, '-infinity'), false),

@@ -6,6 +6,7 @@
 #include "pipeline/connect.h"
 #include "pipeline/pipeline.h"
 
+#include "base/clock.h"
 #include "base/crash.h"
 #include "base/log.h"
 #include "control/control.h"
@@ -167,8 +168,17 @@ static int poller_failed(Poller *poller, const cJSON *begin, Error *error)
     return status;
 }
 
+/* Polls begin poll_ms apart; one that took long is followed by a quarter of its time in which the source has peace. */
+static int poller_pause(const cJSON *begin, int64_t began_ms)
+{
+    const int64_t took = clock_monotonic_ms() - began_ms, left = json_integer(begin, "poll_ms", 1000) - took;
+
+    return (int)(left > took / 4 ? left : took / 4);
+}
+
 static int poller_turn(Poller *poller, bool *ours, Error *error)
 {
+    const int64_t began_ms = clock_monotonic_ms();
     cJSON *begin = NULL, *message = poller_message(poller, NULL);
     int status = control_call(poller->control, "poll_begin", message, &begin, error);
 
@@ -186,7 +196,7 @@ static int poller_turn(Poller *poller, bool *ours, Error *error)
     else if (!json_boolean(begin, "rest", false))
         poller->told[0] = '\0';
     if (status == 0)
-        status = control_wait(poller->control, -1, (int)json_integer(begin, "poll_ms", 1000), error);
+        status = control_wait(poller->control, -1, poller_pause(begin, began_ms), error);
     cJSON_Delete(begin);
     return status;
 }
