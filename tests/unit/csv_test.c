@@ -1,66 +1,26 @@
 /* csv_test.c - rows as CSV, by golden lines with extreme values. */
 #include "base/clock.h"
 #include "check.h"
-#include "format/format.h"
+#include "land.h"
 
 #include <math.h>
 #include <stdlib.h>
 
 #define TICKS INT64_C(10000000)
 
-static Buffer landed;
-static Error error;
-
-static int collect(void *context, const void *data, size_t length, Error *err)
-{
-    return buffer_append(context, data, length, err);
-}
-
 static const FormatSpec plain = {.format = "csv", .compression = "none", .profile = "sluice", .epoch = 1, .incarnation = 2};
-
-static int land(const ColumnBatch *batch, const FormatSpec *spec)
-{
-    Format *format;
-    int result;
-
-    buffer_free(&landed);
-    buffer_init(&landed, MIB(64));
-    if (format_open(spec, batch->schema, (FormatOutput){collect, &landed}, &format, &error) < 0)
-        return -1;
-    result = format_write(format, batch, 0, batch->rows, &error);
-    if (result == 0)
-        result = format_finish(format, &error);
-    format_close(format);
-    return result < 0 ? -1 : buffer_terminate(&landed, &error);
-}
 
 /* One column of one row, as text between the header and the added columns. */
 static const char *value_text(Field field, const void *value, size_t length)
 {
     static char text[512];
-    Schema schema = {&field, 1};
-    ColumnBatch *batch = calloc(1, sizeof *batch);
-    char *end;
 
-    memcpy(field.name, "v", 2);
     snprintf(text, sizeof text, "(failed)");
-    column_batch_init(batch, &schema, 4, VALUE_BYTES_MAX, &error);
-    if (!value)
-        column_set_null(batch, 0, false);
-    else if (column_width(field.type))
-        memcpy(column_set_fixed(batch, 0), value, column_width(field.type));
-    else
-        column_set_bytes(batch, 0, value, length, &error);
-    batch->op[0] = 'I';
-    column_row_end(batch);
-    if (land(batch, &plain) == 0) {
+    if (land_value(field, value, length, &plain) == 0) {
         char *line = strchr(landed.data, '\n') + 1;
 
-        end = strstr(line, ",I,0000000100020000");
-        snprintf(text, sizeof text, "%.*s", (int)(end - line), line);
+        snprintf(text, sizeof text, "%.*s", (int)(strstr(line, ",I,0000000100020000") - line), line);
     }
-    column_batch_free(batch);
-    free(batch);
     return text;
 }
 

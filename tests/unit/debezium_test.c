@@ -2,19 +2,11 @@
  * documentation ("Data type mappings") and what java.math.BigInteger and java.time say of the extremes. */
 #include "base/clock.h"
 #include "check.h"
-#include "format/format.h"
+#include "land.h"
 
 #include <stdlib.h>
 
 #define TICKS INT64_C(10000000)
-
-static Buffer landed;
-static Error error;
-
-static int collect(void *context, const void *data, size_t length, Error *err)
-{
-    return buffer_append(context, data, length, err);
-}
 
 static FormatSpec spec_of(const cJSON *options)
 {
@@ -31,21 +23,11 @@ static FormatSpec spec_of(const cJSON *options)
                         .table = "orders"};
 }
 
-static int land(const ColumnBatch *batch, const cJSON *options)
+static int land_as(const ColumnBatch *batch, const cJSON *options)
 {
-    FormatSpec spec = spec_of(options);
-    Format *format;
-    int result;
+    const FormatSpec spec = spec_of(options);
 
-    buffer_free(&landed);
-    buffer_init(&landed, MIB(256));
-    if (format_open(&spec, batch->schema, (FormatOutput){collect, &landed}, &format, &error) < 0)
-        return -1;
-    result = format_write(format, batch, 0, batch->rows, &error);
-    if (result == 0)
-        result = format_finish(format, &error);
-    format_close(format);
-    return result < 0 ? -1 : buffer_terminate(&landed, &error);
+    return land(batch, &spec);
 }
 
 static ColumnBatch *batch_new(const Schema *schema)
@@ -99,7 +81,7 @@ static const char *value_text(Field field, const cJSON *options, const void *val
     else
         column_set_bytes(batch, 0, value, length, &error);
     row_end(batch, 'I', 5, 3);
-    if (land(batch, options) == 0) {
+    if (land_as(batch, options) == 0) {
         start = strstr(landed.data, "\"after\":{\"v\":") + strlen("\"after\":{\"v\":");
         end = strstr(start, "},\"source\"");
         snprintf(text, sizeof text, "%.*s", (int)(end - start), start);
@@ -306,7 +288,7 @@ static void test_events(void)
     row_end(batch, 'D', 6, 4);
     row_set(batch, 3, "moved");
     row_end(batch, 'I', 6, 4);
-    check(land(batch, NULL) == 0, "a batch of all kinds of rows is written");
+    check(land_as(batch, NULL) == 0, "a batch of all kinds of rows is written");
     clock_take(landed.data);
     check_text(landed.data,
                "{\"before\":null,\"after\":{\"id\":1,\"na\\\"me\":\"loaded\"}," SOURCE("true", "null", "\"00000027:00000758:0005\"", "null") "r\"}\n"
@@ -334,7 +316,7 @@ static void test_schema(void)
     column_set_null(batch, 1, false);
     column_set_null(batch, 2, true);
     row_end(batch, 'I', 5, 3);
-    check(land(batch, options) == 0 && landed.data[landed.length - 1] == '\n', "an event with its schema is written");
+    check(land_as(batch, options) == 0 && landed.data[landed.length - 1] == '\n', "an event with its schema is written");
     event = cJSON_Parse(landed.data);
     image = cJSON_GetArrayItem(cJSON_GetObjectItem(cJSON_GetObjectItem(event, "schema"), "fields"), 1);
     char *fields_text = cJSON_PrintUnformatted(cJSON_GetObjectItem(image, "fields"));
@@ -376,7 +358,7 @@ static void test_large(void)
             memset(column_set_fixed(batch, i), 0x7f, 8);
         row_end(batch, row ? 'U' : 'B', 5, 3);
     }
-    check(land(batch, options) == 0, "large values and a large schema are written");
+    check(land_as(batch, options) == 0, "large values and a large schema are written");
     event = cJSON_Parse(landed.data);
     after = cJSON_GetObjectItem(cJSON_GetObjectItem(event, "payload"), "after");
     check(after && strlen(cJSON_GetStringValue(cJSON_GetObjectItem(after, fields[0].name))) == size &&
@@ -396,7 +378,7 @@ static void test_refusals(void)
     Format *format;
 
     spec.source_kind = "mysql";
-    check(format_open(&spec, &schema, (FormatOutput){collect, &landed}, &format, &error) < 0 && error.kind == ERROR_PERMANENT,
+    check(format_open(&spec, &schema, (FormatOutput){land_collect, &landed}, &format, &error) < 0 && error.kind == ERROR_PERMANENT,
           "a source whose envelope is not known is refused");
 }
 

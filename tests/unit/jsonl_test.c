@@ -2,7 +2,7 @@
 #include "base/clock.h"
 #include "check.h"
 #include "format/float_text.h"
-#include "format/format.h"
+#include "land.h"
 
 #include <cjson/cJSON.h>
 #include <float.h>
@@ -11,58 +11,18 @@
 
 #define TICKS INT64_C(10000000)
 
-static Buffer landed;
-static Error error;
-
-static int collect(void *context, const void *data, size_t length, Error *err)
-{
-    return buffer_append(context, data, length, err);
-}
-
 static const FormatSpec plain = {.format = "jsonl", .compression = "none", .profile = "sluice", .epoch = 1, .incarnation = 2};
-
-/* Writes the batch as a whole file into `landed`. */
-static int land(const ColumnBatch *batch, const FormatSpec *spec)
-{
-    Format *format;
-    int result;
-
-    buffer_free(&landed);
-    buffer_init(&landed, MIB(256));
-    if (format_open(spec, batch->schema, (FormatOutput){collect, &landed}, &format, &error) < 0)
-        return -1;
-    result = format_write(format, batch, 0, batch->rows, &error);
-    if (result == 0)
-        result = format_finish(format, &error);
-    format_close(format);
-    return result < 0 ? -1 : buffer_terminate(&landed, &error);
-}
 
 /* One column "v" of one row, as text between `{"v":` and the added columns. */
 static const char *value_text(Field field, const void *value, size_t length)
 {
     static char text[512];
-    Schema schema = {&field, 1};
-    ColumnBatch *batch = calloc(1, sizeof *batch);
-    char *end;
 
-    memcpy(field.name, "v", 2);
-    memcpy(field.source_name, "v", 2);
     snprintf(text, sizeof text, "(failed)");
-    column_batch_init(batch, &schema, 4, VALUE_BYTES_MAX, &error);
-    if (column_width(field.type))
-        memcpy(column_set_fixed(batch, 0), value, column_width(field.type));
-    else
-        column_set_bytes(batch, 0, value, length, &error);
-    batch->op[0] = 'I';
-    column_row_end(batch);
-    if (land(batch, &plain) == 0) {
-        end = strstr(landed.data, ",\"_sluice_op\"");
-        *end = '\0';
+    if (land_value(field, value, length, &plain) == 0) {
+        *strstr(landed.data, ",\"_sluice_op\"") = '\0';
         snprintf(text, sizeof text, "%s", landed.data + 5);
     }
-    column_batch_free(batch);
-    free(batch);
     return text;
 }
 
@@ -269,16 +229,16 @@ static void test_refusals(void)
     FormatSpec spec = plain;
     char extension[16];
 
-    check(format_open(&plain, &schema, (FormatOutput){collect, &landed}, &format, &error) < 0, "a column name that is not UTF-8 is refused");
+    check(format_open(&plain, &schema, (FormatOutput){land_collect, &landed}, &format, &error) < 0, "a column name that is not UTF-8 is refused");
     memcpy(field.name, "v", 2);
     spec.format = "xls";
-    check(format_open(&spec, &schema, (FormatOutput){collect, &landed}, &format, &error) < 0, "an unknown format is refused");
+    check(format_open(&spec, &schema, (FormatOutput){land_collect, &landed}, &format, &error) < 0, "an unknown format is refused");
     spec = plain;
     spec.compression = "rar";
-    check(format_open(&spec, &schema, (FormatOutput){collect, &landed}, &format, &error) < 0, "an unknown compression is refused");
+    check(format_open(&spec, &schema, (FormatOutput){land_collect, &landed}, &format, &error) < 0, "an unknown compression is refused");
     spec = plain;
     spec.profile = "dms";
-    check(format_open(&spec, &schema, (FormatOutput){collect, &landed}, &format, &error) < 0, "an unknown profile is refused");
+    check(format_open(&spec, &schema, (FormatOutput){land_collect, &landed}, &format, &error) < 0, "an unknown profile is refused");
     check(format_extension("jsonl", "zstd", extension, sizeof extension, &error) == 0 && strcmp(extension, "jsonl.zst") == 0,
           "zstd files end in jsonl.zst");
     check(format_extension("jsonl", "gzip", extension, sizeof extension, &error) == 0 && strcmp(extension, "jsonl.gz") == 0,

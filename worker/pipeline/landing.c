@@ -148,6 +148,14 @@ static int landing_reader_open(Landing *landing, Error *error)
     return source_read(landing->work->source, &spec, &landing->reader, error);
 }
 
+static void landing_lands(Landing *landing)
+{
+    const FormatSpec spec = landing_format(landing);
+
+    for (int op = 0; op < 256; op++)
+        landing->lands[op] = format_lands(&spec, (char)op);
+}
+
 int landing_open(Landing *landing, const Work *work, const cJSON *batch, Error *error)
 {
     const cJSON *format = json_member(batch, "format"), *seals = json_member(batch, "seals");
@@ -167,6 +175,7 @@ int landing_open(Landing *landing, const Work *work, const cJSON *batch, Error *
         format_extension(json_text(format, "format", "jsonl"), json_text(format, "compression", "zstd"), landing->extension,
                          sizeof landing->extension, error) < 0)
         return -1;
+    landing_lands(landing);
     return landing_settle_seals(landing, error);
 }
 
@@ -345,11 +354,10 @@ static int landing_file_land(Landing *landing, bool *yield, Error *error)
  * leave out. */
 static uint64_t rows_counted(const Landing *landing, const ColumnBatch *rows)
 {
-    const FormatSpec spec = landing_format(landing);
     uint64_t count = 0;
 
     for (int i = 0; i < rows->rows; i++)
-        count += format_lands(&spec, rows->op[i]);
+        count += landing->lands[(uint8_t)rows->op[i]];
     return count;
 }
 

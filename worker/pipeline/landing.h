@@ -31,6 +31,7 @@ typedef struct Landing {
     const char *table;
     bool is_load;
     Schema schema;
+    bool lands[256];       /* format_lands of each operation: asked for each row */
     char extension[32];
     char day[11], hour[3]; /* "" until the first row tells */
     char stamp[19];        /* of a change file in dms naming: "20261120-123456789", "" until the first row tells */

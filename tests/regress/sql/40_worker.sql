@@ -81,6 +81,12 @@ SELECT t.start(1) ->> 'generation' AS g \gset
 SELECT _sluice.source_fail(jsonb_build_object('worker_id', 1, 'source_id', 1, 'generation', :g, 'kind', 'permanent', 'code', '18456', 'message', 'login failed', 'hint', 'Check the password.'));
 SELECT state, code, message, hint FROM sluice.source_status;
 SELECT _sluice.poll_begin('{"worker_id": 1, "source_id": 1}') ->> 'rest' AS rest;
+-- A poller that is woken while it rests waits for what is left, not for a whole interval more.
+BEGIN;
+SELECT sluice.alter_setting('poll_interval_ms', '60000');
+UPDATE _sluice.source_state SET next_poll_at = clock_timestamp() + interval '30 s';
+SELECT b ->> 'rest' AS rest, (b ->> 'poll_ms')::integer BETWEEN 1 AND 30000 AS what_is_left FROM _sluice.poll_begin('{"worker_id": 1, "source_id": 1}') b;
+ROLLBACK;
 SELECT t.poll(1, 121);
 SELECT state, message FROM sluice.source_status;
 -- The end: leases are free at once.
