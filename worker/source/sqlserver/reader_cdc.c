@@ -69,6 +69,7 @@ static int changes_start(SqlReader *reader, Error *error)
 struct BeforeImage {
     ColumnBatch rows; /* one row at most */
     Buffer key;       /* raw bytes of its key columns */
+    Buffer key_after; /* those of the row it is compared with; kept, since each update needs it */
     ChangePosition position;
 };
 
@@ -118,17 +119,13 @@ static bool before_waits(const SqlReader *reader)
  */
 static bool row_moved(SqlReader *reader)
 {
-    bool moved;
-    Error ignored;
-    Buffer key;
+    const Buffer *before = &reader->image->key;
+    Buffer *after = &reader->image->key_after;
+    Error ignored; /* delete and insert are right for a row that stayed, too */
 
     if (reader->keyless)
         return !reader->images;
-    buffer_init(&key, reader->image->key.maximum);
-    moved = key_bytes(reader, &key, &ignored) < 0 || key.length != reader->image->key.length ||
-            memcmp(key.data, reader->image->key.data, key.length) != 0;
-    buffer_free(&key);
-    return moved;
+    return key_bytes(reader, after, &ignored) < 0 || after->length != before->length || memcmp(after->data, before->data, before->length) != 0;
 }
 
 /* The waiting image becomes a row of the batch. */
@@ -164,6 +161,7 @@ static int before_init(SqlReader *reader, const ReadSpec *spec, Error *error)
     if (!reader->image)
         return error_set(error, ERROR_TRANSIENT, NULL, "out of memory for before images");
     buffer_init(&reader->image->key, MIB(1));
+    buffer_init(&reader->image->key_after, MIB(1));
     return column_batch_init(&reader->image->rows, spec->schema, ROW_POSITION_BYTES, spec->value_bytes_max, error);
 }
 
@@ -173,6 +171,7 @@ void reader_changes_free(SqlReader *reader)
         return;
     column_batch_free(&reader->image->rows);
     buffer_free(&reader->image->key);
+    buffer_free(&reader->image->key_after);
     free(reader->image);
     reader->image = NULL;
 }
