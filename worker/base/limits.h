@@ -22,6 +22,9 @@
 #define PARTS_IN_FLIGHT_MAX 8
 #define GROUP_BATCHES_MAX 64
 #define GROUP_BYTES_MAX MIB(16)         /* encoded bytes the objects of one group hold in memory together */
+#define LOG_BATCHES_MAX 1024            /* small ranges of one log that a claim reads at once */
+#define LOG_STAGE_BYTES_MAX MIB(64)     /* rows of a log kept for tables that wait their turn */
+#define LOG_POLL_BYTES_MAX MIB(1024)    /* of a log scanned in one poll; it goes on to the end of the transaction in hand */
 #define STREAM_BYTES_MAX MIB(64)        /* of a runner that streams; one that loads has its share of the worker's memory */
 #define ENCODER_BYTES_MIN MIB(8)        /* what an encoder is given at least */
 #define MMAP_BYTES MIB(1)               /* larger blocks are mapped and given back whole: left to adapt, glibc soon keeps them on a heap full of holes */

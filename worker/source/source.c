@@ -45,6 +45,16 @@ int source_split(Source *source, const cJSON *ask, cJSON **ret, Error *error)
     return source->kind->split(source, ask, ret, error);
 }
 
+int source_stage(Source *source, const cJSON *batches, Error *error)
+{
+    return source->kind->stage ? source->kind->stage(source, batches, error) : 0;
+}
+
+int64_t reader_nulled(const Reader *reader)
+{
+    return reader->kind->nulled ? reader->kind->nulled(reader) : 0;
+}
+
 int source_position_after(Source *source, char *ret, size_t size, Error *error)
 {
     return source->kind->position_after(source, ret, size, error);

@@ -43,6 +43,10 @@ int source_discover(Source *source, cJSON **answer, Error *error);
  */
 int source_split(Source *source, const cJSON *ask, cJSON **ret, Error *error);
 
+/* Says which batches of changes (JSON array of a claim) will be read next, one after another, so that a log which holds all of
+ * their tables is read once. Keeps no pointer to them after source_stage(source, NULL, ..), which forgets them. */
+int source_stage(Source *source, const cJSON *batches, Error *error);
+
 int source_read(Source *source, const ReadSpec *spec, Reader **ret, Error *error);
 /* *ret = a batch with at least one row, or NULL at the proved end of the range. */
 int reader_next(Reader *reader, const ColumnBatch **ret, Error *error);
@@ -56,6 +60,8 @@ const char *reader_position(const Reader *reader);
 /* A load by key: *ret = JSON array of the key texts of the last row that reader_next gave, NULL before the first row,
  * for a table without key and for a change reader. The caller frees it; it comes back as ReadSpec.resume_key. */
 int reader_last_key(const Reader *reader, cJSON **ret, Error *error);
+/* How many values landed as null so far because no type holds them, by policy (zero dates of MySQL). */
+int64_t reader_nulled(const Reader *reader);
 /* A scan without key: the end of the log now, to be asked after reader_next gave NULL. "" where the server does not
  * tell us (the fence for a clock read after the scan is then the proof). */
 int source_position_after(Source *source, char *ret, size_t size, Error *error);

@@ -1,0 +1,43 @@
+/*
+ * mysql.h - what the files of this room share: the source, its connections and its options.
+ *
+ * One kind of source for both servers. `MySql` has one connection for statements and at most one that streams the binary log
+ * (binlog.h); a connection that streams can do nothing else (MySQL client protocol, COM_BINLOG_DUMP).
+ *
+ * A log position is the number of the binlog file and the offset in it behind an event (position.h). GTIDs say where reading is taken
+ * up after a reconnect and prove that the server's history is the one we know; they never order anything.
+ */
+#ifndef SLUICE_MYSQL_H
+#define SLUICE_MYSQL_H
+
+#include "source/kind.h"
+#include "source/mysql/binlog.h"
+#include "source/mysql/position.h"
+#include "source/mysql/session.h"
+
+typedef struct Stage Stage;   /* stage.h: log ranges of several tables read at once */
+typedef struct Follow Follow; /* follow.h: what the poller knows of the followed tables between polls */
+
+typedef struct MySql {
+    Source base;
+    SessionOptions options; /* strings belong to `kept` */
+    cJSON *kept;            /* our copy of the source's options */
+    char *password;         /* our copy, wiped at close; further connections need it */
+    Beat beat;
+    Session session;        /* statements */
+    Binlog *binlog;         /* the stream in use, NULL = none */
+    Stage *stage;           /* runner: NULL = nothing staged */
+    Follow *follow;         /* poller: NULL before the first poll */
+} MySql;
+
+int mysql_source_open(const cJSON *options, const char *password, Beat beat, Source **ret, Error *error);
+void mysql_source_close(Source *source);
+int mysql_source_poll(Source *source, const cJSON *ask, cJSON **answer, Error *error);
+int mysql_source_discover(Source *source, cJSON **answer, Error *error);
+int mysql_source_split(Source *source, const cJSON *ask, cJSON **ret, Error *error);
+int mysql_source_stage(Source *source, const cJSON *batches, Error *error);
+int mysql_source_position_after(Source *source, char *ret, size_t size, Error *error);
+int mysql_source_read(Source *source, const ReadSpec *spec, Reader **ret, Error *error);
+int mysql_source_check(const cJSON *options, const char *password, Beat beat, cJSON **answer, Error *error);
+
+#endif

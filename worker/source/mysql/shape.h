@@ -1,0 +1,69 @@
+/*
+ * shape.h - the columns of a table in the order of the log, from information_schema or from a table map, and their types.
+ *
+ * A shape travels as a JSON array (control/README.md, facts and shapes): one object a column with
+ *   name, ordinal, source_type ("int unsigned", "decimal(10,2)", "varchar(20)", "enum", "timestamp(6)", at most 63 bytes), type, precision, scale (base/column.h),
+ *   nullable, large, computed, collation, character_set, values (enum and set: the list, UTF-8), default, refused, invisible.
+ * docs/mysql.md has the table of types. Types that differ from the obvious: time is text ("-838:59:59.000000"); decimal above 38
+ * digits is text; bit(1) boolean, wider bits uint64; year int16; json text as MySQL prints it; geometry binary (SRID, little-endian, then WKB); timestamp is an
+ * instant without offset (Field.utc); inet4 and inet6 text; uuid of MariaDB uuid.
+ */
+#ifndef SLUICE_MYSQL_SHAPE_H
+#define SLUICE_MYSQL_SHAPE_H
+
+#include "base/column.h"
+#include "base/json.h"
+
+#define SHAPE_COLUMNS_MAX 4096 /* of both servers */
+
+typedef struct ShapeColumn {
+    char name[513];
+    char source_type[64];
+    const char *character_set; /* "" for none; belongs to the JSON the shape was parsed from */
+    const cJSON *values;       /* enum, set */
+    ColumnType type;
+    uint8_t precision, scale;
+} ShapeColumn;
+
+typedef struct Shape {
+    ShapeColumn *columns;
+    int count;
+} Shape;
+
+/* A table map event, parsed; pointers reach into the event's bytes or into `memory`. */
+typedef struct TableMap {
+    uint64_t table_id;
+    char schema[257], table[257];
+    int count;
+    const uint8_t *types;    /* type codes of the log, per column */
+    uint16_t *meta;          /* per column, as the type defines it */
+    const uint8_t *nullable; /* bitmap */
+    bool full;               /* column names are in it (binlog_row_metadata=FULL) */
+    const char **names;      /* full: per column, UTF-8, 0-terminated */
+    const uint8_t *is_unsigned; /* per column 0/1; NULL where the map does not say */
+    uint32_t *collation;     /* per column, collation number; 0 = the map does not say */
+    cJSON **values;          /* full: per enum and set column the list, NULL elsewhere */
+    void *memory;
+} TableMap;
+
+/* `data` must outlive *ret. ERROR_INTERNAL where the bytes are malformed, never a read beyond them. */
+int table_map_parse(const uint8_t *data, size_t length, TableMap *ret, Error *error);
+void table_map_free(TableMap *map);
+
+/* columns: a shape's JSON, which must outlive *ret. */
+int shape_parse(const cJSON *columns, Shape *ret, Error *error);
+void shape_free(Shape *shape);
+/* 0: rows under this map can be decoded by this shape. -1 and why: another count, name, sign or type. */
+int shape_fits(const Shape *shape, const TableMap *map, Error *error);
+/* The shape that a full map tells, as JSON; facts a map lacks (default, uuid, inet, json of MariaDB, lengths in characters) are taken from the columns of `known`
+ * (JSON) of the same name whose type fits. Caller frees. */
+int shape_of_map(const TableMap *map, const cJSON *known, cJSON **ret, Error *error);
+/* One column's JSON from a row of information_schema.columns. column_type is "int(10) unsigned", "enum('a','b')". NULL texts are SQL NULLs. */
+typedef struct ColumnFacts {
+    const char *name, *column_type, *character_set, *collation, *is_nullable, *column_default, *extra, *generation_expression;
+    int ordinal;
+    bool mariadb;
+} ColumnFacts;
+int shape_column(const ColumnFacts *facts, cJSON **ret, Error *error);
+
+#endif
