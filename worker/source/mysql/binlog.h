@@ -33,6 +33,8 @@ typedef struct BinlogItem {
     LogPosition begin;    /* where the item's group begins: reading from there gives the whole group again */
     LogPosition end;      /* behind the event; inside a payload: behind the payload */
     uint64_t inner;       /* number of the event in its payload, 0 elsewhere */
+    bool xa;              /* the group began with XA START (MariaDB: its GTID says that it is prepared): whether and where its rows count is known at
+                             its end only, a COMMIT (XA COMMIT .. ONE PHASE) or a PREPARE */
     int64_t commit_us;    /* of the group, UTC: MySQL's commit timestamp, else the seconds of its GTID or first event; INT64_MIN = unknown */
     const uint8_t *data;  /* valid until the next call */
     size_t length;
@@ -47,12 +49,13 @@ typedef struct BinlogStart {
     const char *gtid;   /* the set up to the start: with file it is only counted on; without, the server seeks it and proves the history */
 } BinlogStart;
 
-/* wait_ms: how long binlog_next may wait before it gives BINLOG_IDLE. ERROR_LOST, ERROR_REWOUND as session_failed says, also later. */
+/* The session's net_write_timeout is a day: a consumer may take its time. wait_ms: how long binlog_next may wait before it gives BINLOG_IDLE. ERROR_LOST, ERROR_REWOUND as session_failed says, also later. */
 int binlog_open(const SessionOptions *options, const char *password, Beat beat, const BinlogStart *start, int wait_ms, Binlog **ret, Error *error);
 void binlog_close(Binlog *binlog);
 int binlog_next(Binlog *binlog, const BinlogItem **ret, Error *error);
 
-/* Behind the last whole group; before the first one: where the stream began. */
+/* Behind the last whole group and what follows it that belongs to none (rotation, format description, GTID list): an idle log's position moves
+ * on with its files. Before the first group: where the stream began. */
 LogPosition binlog_position(const Binlog *binlog);
 /* Name of the file of that position. */
 const char *binlog_file(const Binlog *binlog);

@@ -25,8 +25,9 @@ typedef struct MySql {
     char *password;         /* our copy, wiped at close; further connections need it */
     Beat beat;
     Session session;        /* statements */
-    Binlog *binlog;         /* the stream in use, NULL = none */
-    Stage *stage;           /* runner: NULL = nothing staged */
+    Binlog *binlog;         /* poller: the stream that is followed, NULL = none */
+    struct LogStream *stream; /* runner: the stream that claims are read from, kept from one to the next; NULL = none. log_stream_close (log_stream.h) at close */
+    Stage *stage;           /* runner: NULL = nothing staged. stage_free (stage.h) at close */
     Follow *follow;         /* poller: NULL before the first poll */
 } MySql;
 
@@ -35,6 +36,10 @@ void mysql_source_close(Source *source);
 int mysql_source_poll(Source *source, const cJSON *ask, cJSON **answer, Error *error);
 int mysql_source_discover(Source *source, cJSON **answer, Error *error);
 int mysql_source_split(Source *source, const cJSON *ask, cJSON **ret, Error *error);
+/* source_read goes to one of these by batch.work; each Reader brings a SourceKind of its own with next, verify, reader_position, nulled, last_key and
+ * reader_close. */
+int mysql_load_read(MySql *source, const ReadSpec *spec, Reader **ret, Error *error); /* load.c */
+int mysql_log_read(MySql *source, const ReadSpec *spec, Reader **ret, Error *error);  /* log_reader.c */
 int mysql_source_stage(Source *source, const cJSON *batches, Error *error);
 int mysql_source_position_after(Source *source, char *ret, size_t size, Error *error);
 int mysql_source_read(Source *source, const ReadSpec *spec, Reader **ret, Error *error);

@@ -1,0 +1,61 @@
+/*
+ * stage.h - changes of several tables from one reading of the log, kept row by row until each table's turn comes.
+ *
+ * Rows events are copied as they are, chained by table in the order of the log; what stands before them is the table map they were written
+ * under, kept once until it changes. All of it together holds at most the bytes the stage was made with (LOG_STAGE_BYTES_MAX for a runner). When
+ * an item finds no room, one table gives way: the largest where it holds more than a quarter of the stage, which then reads the log by
+ * itself, else the last one of the claim's order, which is staged again when its turn comes.
+ * Knows neither servers nor batches: log_stage.c fills it.
+ */
+#ifndef SLUICE_MYSQL_STAGE_H
+#define SLUICE_MYSQL_STAGE_H
+
+#include "source/mysql/binlog.h"
+
+typedef struct Stage Stage;
+
+typedef enum StageState {
+    STAGE_OPEN,     /* items are taken in; whole once the pass has ended */
+    STAGE_WAITING,  /* gave way: to be staged when its turn comes */
+    STAGE_LARGE,    /* gave way: to be read from the log by itself */
+    STAGE_DONE      /* read out and forgotten */
+} StageState;
+
+typedef struct StageItem {
+    bool map;             /* data is the table map of the rows that follow */
+    uint8_t code;         /* of the rows event */
+    LogPosition at;       /* where its rows stand */
+    uint64_t inner;
+    int64_t commit_us;
+    const uint8_t *data;  /* belongs to the stage until the table gives way or is forgotten */
+    size_t length;
+} StageItem;
+
+typedef struct StageCursor {
+    void *chunk;
+    size_t offset;
+} StageCursor;
+
+/* `tables` chains, 0 .. tables - 1 in the order in which they will be read. */
+int stage_new(int tables, size_t bytes_max, Stage **ret, Error *error);
+void stage_free(Stage *stage);
+
+StageState stage_state(const Stage *stage, int table);
+/* Forgets the table's items. STAGE_OPEN: a new pass begins for it. */
+void stage_set(Stage *stage, int table, StageState state);
+/* Copies the rows of a table, and `map` before them where it is another one than that of the rows before. A table that is not open takes nothing; one may
+ * cease to be open here. */
+int stage_add(Stage *stage, int table, const uint8_t *map, size_t map_length, const StageItem *rows, Error *error);
+/* A group is under way: what is added from here on can be taken back, as far as the tables have not given way meanwhile. */
+void stage_group_begin(Stage *stage);
+/* Has the group added rows to this table? */
+bool stage_group_has(const Stage *stage, int table);
+
+/* {0} begins; false at the end of the chain. */
+bool stage_next(const Stage *stage, int table, StageCursor *cursor, StageItem *ret);
+
+size_t stage_bytes(const Stage *stage);               /* in use, chunks as a whole */
+size_t stage_table_bytes(const Stage *stage, int table);
+int64_t stage_evictions(const Stage *stage);
+
+#endif
