@@ -9,7 +9,7 @@
 #define SLUICE_SQLSERVER_DECODE_H
 
 #include "base/column.h"
-#include <cjson/cJSON.h>
+#include "source/key.h"
 
 /* One value, not NULL, into the row under construction. */
 typedef int (*Decode)(ColumnBatch *batch, int index, const void *data, int length, Error *error);
@@ -26,11 +26,5 @@ int decode_datetime(const void *data, int length, int64_t *ret);
 /* datetimeoffset -> UTC 100 ns units and offset. */
 int decode_datetimeoffset(const void *data, int length, ColumnInstant *ret);
 int decode_datetime2(const void *data, int length, int64_t *ret);
-
-/* The exact text of one value of a batch, as a key parameter's CONVERT reads it back. NULL for an SQL NULL or without
- * memory. */
-cJSON *key_text(const ColumnBatch *batch, int index, int row);
-/* "2026-11-20T08:51:06.1234567" with `digits` fractional digits (0 = none); ret holds 32 bytes. */
-void timestamp_text(int64_t ticks, int digits, char ret[32]);
 
 #endif

@@ -1,5 +1,5 @@
-/* key.c - see decode.h; exact texts of key values */
-#include "source/sqlserver/decode.h"
+/* key.c - see key.h */
+#include "source/key.h"
 #include "base/clock.h"
 #include "base/hex.h"
 
