@@ -29,6 +29,7 @@ typedef struct MySql {
     struct LogStream *stream; /* runner: the stream that claims are read from, kept from one to the next; NULL = none. log_stream_close (log_stream.h) at close */
     Stage *stage;           /* runner: NULL = nothing staged. stage_free (stage.h) at close */
     Follow *follow;         /* poller: NULL before the first poll */
+    char scanned[LOG_POSITION_TEXT]; /* runner: L2 of the last scan without key (load.h), "" before one */
 } MySql;
 
 int mysql_source_open(const cJSON *options, const char *password, Beat beat, Source **ret, Error *error);
