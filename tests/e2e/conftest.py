@@ -16,6 +16,7 @@ for room in ("harness", "peers/s3"):
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 from cluster import Cluster  # noqa: E402
+from mysqlserver import MariaDB, MySQL  # noqa: E402
 from simulator import Simulator  # noqa: E402
 from stack import QUICK_SIMULATOR, Stack  # noqa: E402
 
@@ -80,6 +81,15 @@ def cluster(session_folder):
     """sluice's PostgreSQL, without supervisor: tests start their workers."""
     with Cluster(session_folder / "sluice") as made:
         yield made
+
+
+@pytest.fixture(scope="session", params=[MariaDB, MySQL], ids=lambda server: server.kind)
+def mysql_server(request, session_folder):
+    """MariaDB, then MySQL: a test that asks for it runs once on each. Shared: a test has its own database there, and its stack."""
+    if request.param.missing():
+        pytest.skip(f"{request.param.kind} is not available on this machine ({request.param.missing()})")
+    with request.param(session_folder / request.param.kind) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

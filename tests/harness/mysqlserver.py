@@ -1,6 +1,6 @@
-r"""A real MariaDB server for tests and the demo, in a folder of its own.
+r"""Real MariaDB and MySQL servers for tests and the demo, each in a folder of its own.
 
-    with MariaDB(dir) as server:                       # options={"binlog_row_metadata": "MINIMAL"}; tls=True: server.ca_file
+    with MariaDB(dir) as server:                       # or MySQL; options={"binlog_row_metadata": "MINIMAL"}; tls=True: server.ca_file
         server.exec_sql("CREATE DATABASE shop; CREATE TABLE shop.item (id INT PRIMARY KEY)")
         server.query("SELECT id FROM item", database="shop")
         server.host, server.port, server.login, server.password         # who captures: the rights it needs, no more
@@ -15,16 +15,25 @@ What it promises
   machine may lose data, a killed server not.
 - `admin` has every right and is for tests only. The capture user is `login`/`password`.
 - stop() is a clean shutdown, kill9() a crash; both return when the process is gone. close() ends it and removes `dir`.
+
+MariaDB is Debian's package of this release, installed. MySQL is in no stable release of Debian: `python mysqlserver.py install` unpacks
+unstable's mysql-server-core with all its libraries, loader included, into $SLUICE_TOOLS/mysql, and prints its version; it asks the
+machine's own mirror and touches nothing of the machine's apt. Where it is not there, MySQL.missing() says so.
 """
+import fcntl
 import os
 import pathlib
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 
 from cluster import free_port, server_user, wait_until
+from s3server import certify, tools
 
+KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"     # of Debian's own package, on every Debian
+INSTALL_TIMEOUT_S = 600
 START_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 30
 LOG = {"log_bin": "binlog", "binlog_format": "ROW", "binlog_row_image": "FULL", "binlog_row_metadata": "FULL", "binlog_checksum": "CRC32"}
@@ -72,9 +81,15 @@ class MySQLServer:
         with self.logfile.open("ab") as log:
             self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.dir, env=self.environment(),
                                             start_new_session=True)
-        self._wait_up(fresh)
-        if fresh:
-            self._create_users()
+        try:
+            self._wait_up(fresh)
+            if fresh:
+                self._create_users()
+        except BaseException:
+            self.kill9()
+            if fresh:
+                shutil.rmtree(self.data, ignore_errors=True)
+            raise
         return self
 
     def stop(self):
@@ -195,7 +210,6 @@ class MySQLServer:
             path.chmod(0o700 if path == self.socket_dir else 0o711)
             self._give(path)
         if self.tls:
-            from s3server import certify
             certify(self.dir / "tls")
             self._give(self.dir / "tls")
         result = subprocess.run(self.make_data(), stdin=subprocess.DEVNULL, capture_output=True, text=True, cwd="/",
@@ -222,11 +236,7 @@ class MySQLServer:
                 if error.args and error.args[0] in (2003, 2013, 1040):
                     return False
                 raise
-        try:
-            wait_until(is_up, START_TIMEOUT_S, f"{self.kind} takes connections")
-        except BaseException:
-            self.kill9()
-            raise
+        wait_until(is_up, START_TIMEOUT_S, f"{self.kind} takes connections")
 
     def _root(self):
         import pymysql
@@ -285,3 +295,110 @@ class MariaDB(MySQLServer):
 
     def reset_logs(self):
         self.exec_sql("RESET MASTER")
+
+    @staticmethod
+    def missing():
+        """Why there is no such server here, or None."""
+        return None if pathlib.Path("/usr/sbin/mariadbd").exists() else "mariadb-server-core is not installed"
+
+
+class MySQL(MySQLServer):
+    """MySQL of install(); run by the loader and with the libraries that came with it."""
+    kind = "mysql"
+    end_of_log = "SHOW BINARY LOG STATUS"
+    capture_rights = "SELECT, SHOW VIEW, REPLICATION SLAVE, REPLICATION CLIENT"
+
+    def program(self):
+        root = mysql_root()
+        loader = next(iter(sorted(root.glob("usr/lib*/ld-linux*"))))
+        libraries = ":".join(str(path) for path in sorted(root.glob("usr/lib/*-linux-gnu")))
+        return [loader, "--library-path", libraries, root / "usr/sbin/mysqld"]
+
+    def extra(self):
+        share = mysql_root() / "usr/share/mysql"
+        return {"gtid_mode": "ON", "enforce_gtid_consistency": "ON", "basedir": mysql_root() / "usr", "lc_messages_dir": share,
+                "character_sets_dir": share / "charsets", "mysqlx": "OFF", "innodb_redo_log_capacity": "64M", "innodb_doublewrite": "OFF",
+                "innodb_flush_method": "O_DIRECT_NO_FSYNC", "performance_schema": "OFF", "secure_file_priv": ""}
+
+    def make_data(self):
+        settings = self._settings()
+        wanted = ("datadir", "basedir", "lc_messages_dir", "character_sets_dir", "innodb_redo_log_capacity", "innodb_doublewrite", "user")
+        return [*self.program(), "--no-defaults", "--initialize-insecure", "--skip-log-bin",
+                *self._arguments({name: settings[name] for name in wanted if name in settings})]
+
+    def reset_logs(self):
+        self.exec_sql("RESET BINARY LOGS AND GTIDS")
+
+    @staticmethod
+    def missing():
+        return None if (mysql_root() / "usr/sbin/mysqld").exists() else "not unpacked: tests/harness/mysqlserver.py install"
+
+
+# ---- MySQL's binary ---------------------------------------------------------------
+def mysql_root():
+    return tools() / "mysql"
+
+
+def run(argv, **more):
+    result = subprocess.run([str(a) for a in argv], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                            timeout=INSTALL_TIMEOUT_S, **more)
+    if result.returncode:
+        raise RuntimeError(f"{argv[0]}: {' '.join(result.stdout.split())[-300:]}")
+    return result.stdout
+
+
+def unstable_source():
+    """A line of sources.list for Debian unstable: the machine's own source of its release, with another suite."""
+    release = dict(line.rstrip().split("=", 1) for line in open("/etc/os-release") if "=" in line)
+    codename = release.get("VERSION_CODENAME", "").strip('"')
+    listed = run(["apt-get", "indextargets", "--format", "$(REPO_URI)|$(RELEASE)|$(COMPONENT)", "Identifier: Packages"])
+    for line in listed.splitlines():
+        uri, suite, component = line.split("|")
+        if release.get("ID") == "debian" and suite == codename and component == "main":
+            return f"deb [signed-by={KEYRING}] {uri} unstable main\n"
+    raise RuntimeError("the machine's apt has no source of a Debian release")
+
+
+def unpack_mysql(folder):
+    """Debian unstable's mysql-server-core and what it needs, into folder/root; apt's state is folder/apt."""
+    state, root, packages = folder / "apt", folder / "root", folder / "packages"
+    for path in (state / "lists/partial", state / "archives/partial", root, packages):
+        path.mkdir(parents=True)
+    (state / "sources.list").write_text(unstable_source())
+    options = {"Dir::Etc::sourcelist": state / "sources.list", "Dir::Etc::sourceparts": "/dev/null", "Dir::Etc::preferences": "/dev/null",
+               "Dir::Etc::preferencesparts": "/dev/null", "Dir::State": state, "Dir::State::status": "/dev/null", "Dir::Cache": state,
+               "APT::Sandbox::User": "", "Acquire::Languages": "none", "Acquire::Retries": 3,
+               "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled": "false", "APT::Architecture": run(["dpkg", "--print-architecture"]).strip()}
+    apt = ["apt-get", "-q", *(part for name, value in options.items() for part in ("-o", f"{name}={value}"))]
+    run([*apt, "update"])
+    planned = run([*apt, "-s", "--no-install-recommends", "install", "mysql-server-core"])
+    names = [line.split()[1] for line in planned.splitlines() if line.startswith("Inst ")]
+    run([*apt, "download", *(name for name in names if "perl" not in name)], cwd=packages)     # only its scripts are Perl
+    for package in packages.iterdir():
+        run(["dpkg", "-x", package, root])
+    for path in [root / "usr/bin", *root.glob("usr/share/*")]:      # half of its size
+        if path.name != "mysql":
+            shutil.rmtree(path)
+    return root
+
+
+def install():
+    """Unpacks MySQL's server if it is not there yet; RuntimeError says why it cannot be had."""
+    if MySQL.missing():
+        tools().mkdir(parents=True, exist_ok=True)
+        with open(tools() / "mysql.lock", "w") as lock, tempfile.TemporaryDirectory(dir=tools()) as folder:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if MySQL.missing():
+                root = unpack_mysql(pathlib.Path(folder))
+                root.chmod(0o755)
+                os.replace(root, mysql_root())
+    return run([*MySQL("/nonexistent").program(), "--no-defaults", "--version"]).strip()
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] != ["install"]:
+        sys.exit(__doc__)
+    try:
+        print(install())
+    except (RuntimeError, OSError, subprocess.SubprocessError) as reason:
+        print(f"MySQL: not available on this machine ({reason}), its tests are skipped")

@@ -55,7 +55,7 @@ work_copy() {
     local parts=() part
     mkdir -p "$work/build" "$work/tmp" || return 1
     tar -c --exclude=.git --exclude="./${build##*/}" --exclude=build --exclude=__pycache__ . | tar -x -C "$work" || return 1
-    for part in stage unit asan/unit asan/sluice-worker test/sluice-worker sluice-worker mssql-sim mssql/type_test bench tools/versitygw tools/sigv4-vectors; do
+    for part in stage unit asan/unit asan/sluice-worker test/sluice-worker sluice-worker mssql-sim mssql/type_test bench tools/versitygw tools/mysql tools/sigv4-vectors; do
         [ ! -e "$build/$part" ] || parts+=("$part")
     done
     [ ${#parts[@]} = 0 ] || tar -c -C "$build" "${parts[@]}" | tar -x -C "$work/build" || return 1
@@ -95,6 +95,7 @@ prepare() {
     # The S3 server is built once; without it only the tests that need it fail.
     [ -e "$build/tools/versitygw" ] || echo "building a local S3 server, once (several minutes)"
     SLUICE_BUILD=$build "$python" tests/harness/s3server.py install > /dev/null || echo "versitygw could not be built" >&2
+    SLUICE_BUILD=$build "$python" tests/harness/mysqlserver.py install
     SLUICE_BUILD=$build "$python" tests/harness/vectors.py install > /dev/null || echo "AWS's signing vectors could not be fetched" >&2
     work_prepare && python_choose || fail "no folder to work in"
 }
