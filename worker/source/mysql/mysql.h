@@ -15,7 +15,6 @@
 #include "source/mysql/position.h"
 #include "source/mysql/session.h"
 
-typedef struct Stage Stage;   /* stage.h: log ranges of several tables read at once */
 typedef struct Follow Follow; /* follow.h: what the poller knows of the followed tables between polls */
 
 typedef struct MySql {
@@ -27,7 +26,7 @@ typedef struct MySql {
     Session session;        /* statements */
     Binlog *binlog;         /* poller: the stream that is followed, NULL = none */
     struct LogStream *stream; /* runner: the stream that claims are read from, kept from one to the next; NULL = none. log_stream_close (log_stream.h) at close */
-    Stage *stage;           /* runner: NULL = nothing staged. stage_free (stage.h) at close */
+    struct LogStage *stage; /* runner: NULL = nothing staged. log_stage_free (log_stage.h) at close */
     Follow *follow;         /* poller: NULL before the first poll */
     char scanned[LOG_POSITION_TEXT]; /* runner: L2 of the last scan without key (load.h), "" before one */
 } MySql;

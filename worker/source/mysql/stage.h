@@ -4,7 +4,8 @@
  * Rows events are copied as they are, chained by table in the order of the log; what stands before them is the table map they were written
  * under, kept once until it changes. All of it together holds at most the bytes the stage was made with (LOG_STAGE_BYTES_MAX for a runner). When
  * an item finds no room, one table gives way: the largest where it holds more than a quarter of the stage, which then reads the log by
- * itself, else the last one of the claim's order, which is staged again when its turn comes.
+ * itself, else the last one of the claim's order, which is staged again when its turn comes. The first of the order that waits for its turn is
+ * never asked to wait again, so that passes come to an end.
  * Knows neither servers nor batches: log_stage.c fills it.
  */
 #ifndef SLUICE_MYSQL_STAGE_H
@@ -31,31 +32,29 @@ typedef struct StageItem {
     size_t length;
 } StageItem;
 
+/* {0} stands before a chain's first item. */
 typedef struct StageCursor {
-    void *chunk;
+    const void *chunk;
     size_t offset;
 } StageCursor;
 
-/* `tables` chains, 0 .. tables - 1 in the order in which they will be read. */
+/* `tables` chains, 0 .. tables - 1 in the order in which they will be read; all are STAGE_WAITING. */
 int stage_new(int tables, size_t bytes_max, Stage **ret, Error *error);
 void stage_free(Stage *stage);
 
 StageState stage_state(const Stage *stage, int table);
 /* Forgets the table's items. STAGE_OPEN: a new pass begins for it. */
 void stage_set(Stage *stage, int table, StageState state);
-/* Copies the rows of a table, and `map` before them where it is another one than that of the rows before. A table that is not open takes nothing; one may
- * cease to be open here. */
+/* Copies rows of a table, and `map` before them where it is another one than that of the rows before (the number that the server gives the table
+ * apart). A table that is not open takes nothing; it, or another, may cease to be open here. */
 int stage_add(Stage *stage, int table, const uint8_t *map, size_t map_length, const StageItem *rows, Error *error);
-/* A group is under way: what is added from here on can be taken back, as far as the tables have not given way meanwhile. */
-void stage_group_begin(Stage *stage);
-/* Has the group added rows to this table? */
-bool stage_group_has(const Stage *stage, int table);
-
-/* {0} begins; false at the end of the chain. */
+/* The item behind the cursor; false at the end of the chain. */
 bool stage_next(const Stage *stage, int table, StageCursor *cursor, StageItem *ret);
 
-size_t stage_bytes(const Stage *stage);               /* in use, chunks as a whole */
+/* Memory in use, chunks as a whole: never above bytes_max. */
+size_t stage_bytes(const Stage *stage);
 size_t stage_table_bytes(const Stage *stage, int table);
+/* How often a table gave way. */
 int64_t stage_evictions(const Stage *stage);
 
 #endif
