@@ -35,6 +35,6 @@ struct Reader {
     const SourceKind *kind;
 };
 
-extern const SourceKind sqlserver_kind;
+extern const SourceKind sqlserver_kind, mysql_kind, mariadb_kind;
 
 #endif

@@ -31,18 +31,14 @@ typedef struct MySql {
     char scanned[LOG_POSITION_TEXT]; /* runner: L2 of the last scan without key (load.h), "" before one */
 } MySql;
 
-int mysql_source_open(const cJSON *options, const char *password, Beat beat, Source **ret, Error *error);
+/* mariadb: the kind registered; kind.c sets base.kind behind it. */
+int mysql_source_open(bool mariadb, const cJSON *options, const char *password, Beat beat, Source **ret, Error *error);
 void mysql_source_close(Source *source);
 int mysql_source_poll(Source *source, const cJSON *ask, cJSON **answer, Error *error);
 int mysql_source_discover(Source *source, cJSON **answer, Error *error);
 int mysql_source_split(Source *source, const cJSON *ask, cJSON **ret, Error *error);
-/* source_read goes to one of these by batch.work; each Reader brings a SourceKind of its own with next, verify, reader_position, nulled, last_key and
- * reader_close. */
-int mysql_load_read(MySql *source, const ReadSpec *spec, Reader **ret, Error *error); /* load.c */
-int mysql_log_read(MySql *source, const ReadSpec *spec, Reader **ret, Error *error);  /* log_reader.c */
 int mysql_source_stage(Source *source, const cJSON *batches, Error *error);
 int mysql_source_position_after(Source *source, char *ret, size_t size, Error *error);
-int mysql_source_read(Source *source, const ReadSpec *spec, Reader **ret, Error *error);
-int mysql_source_check(const cJSON *options, const char *password, Beat beat, cJSON **answer, Error *error);
+int mysql_source_check(bool mariadb, const cJSON *options, const char *password, Beat beat, cJSON **answer, Error *error);
 
 #endif
