@@ -21,7 +21,8 @@ typedef enum BinlogType {
     BINLOG_COMMIT,      /* the group is whole, binlog_position() and binlog_gtid() include it. Follows DDL too */
     BINLOG_ROLLBACK,    /* the group ended by ROLLBACK: its rows in transactional tables do not count. Position and GTID include it */
     BINLOG_SAVEPOINT,   /* ROLLBACK TO SAVEPOINT inside a group: rows before it may not count */
-    BINLOG_PREPARE,     /* the group ended by XA PREPARE: its rows count when (and where) its XA_COMMIT comes. data = xid */
+    BINLOG_PREPARE,     /* the group ended by XA PREPARE: its rows count when (and where) its XA_COMMIT comes. data = xid,
+                         printable ASCII and the same text in all three: it travels in marks (say, the X'..',X'..',n of XA COMMIT) */
     BINLOG_XA_COMMIT,   /* data = xid; `begin` of the prepared group is the consumer's to remember. A COMMIT item follows */
     BINLOG_XA_ROLLBACK,
     BINLOG_IDLE         /* nothing came within wait_ms, or a heartbeat said that we are at the end */
