@@ -83,7 +83,7 @@ $(BUILD)/sluice--$(SLUICE_VERSION).sql: $(SQL_SRC) extension/sluice.control Make
 
 # ---- the worker ------------------------------------------------------------
 WORKER_SRC  := $(sort $(shell find worker -name '*.c' 2>/dev/null))
-WORKER_LIBS := -lpq -lcurl -lcjson -lcrypto -lssl -lz -lzstd -lsnappy -lsybdb -lmariadb -lm
+WORKER_LIBS := -lpq -lcurl -lcjson -lcrypto -lssl -lz -lzstd -lsnappy -lsybdb -lmariadb -lyaml -lm
 WORKER_DEFS := -D_GNU_SOURCE -DSLUICE_VERSION='"$(SLUICE_VERSION)"'
 WORKER_CFLAGS := -std=c11 -Wall -Wextra -Werror -g -Iworker -I$(shell $(PG_CONFIG) --includedir) $(WORKER_DEFS)
 HARDEN      := -D_FORTIFY_SOURCE=2 -fstack-protector-strong

@@ -11,6 +11,7 @@
 #include "control/control.h"
 #include "pipeline/connect.h"
 #include "pipeline/pipeline.h"
+#include "vault_command.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -266,6 +267,7 @@ static int usage(void)
 {
     fputs("usage: sluice-worker run [--once] [--conninfo-file FILE]\n"
           "       sluice-worker --check-config [--conninfo-file FILE]\n"
+          "       sluice-worker vault encrypt|decrypt|view|rekey FILE [--key-file KEY]\n"
           "       sluice-worker --version\n"
           "\n"
           "The connection to PostgreSQL is a libpq conninfo in the environment variable SLUICE_CONNINFO or the first line of FILE.\n"
@@ -314,6 +316,10 @@ int main(int count, char **arguments)
     bool child;
     Run run = {0};
 
+    if (count > 1 && strcmp(arguments[1], "vault") == 0) {
+        secrets_guard();
+        return vault_command(count - 2, arguments + 2);
+    }
     for (int i = 1; i < count; i++) {
         if (strcmp(arguments[i], "--once") == 0)
             run.once = true;

@@ -2,11 +2,64 @@
 #include "pipeline/connect.h"
 
 #include "secret/secret.h"
+#include "secret/store.h"
 #include <string.h>
 
 typedef struct TargetSecret {
     char *access_key, *secret_key, *session_token;
 } TargetSecret;
+
+/* From the vault's entry, else from where the options say. */
+static int secret_of(const cJSON *options, const cJSON *entry, const char *name, char **ret, Error *error)
+{
+    const char *value = json_text(entry, name, NULL);
+
+    if (!value)
+        return secret_resolve(options, name, ret, error);
+    *ret = strdup(value);
+    return *ret ? 0 : error_set(error, ERROR_TRANSIENT, NULL, "out of memory");
+}
+
+/* A source's options and password, of which the vault may hold the address too. */
+typedef struct Login {
+    cJSON *options;
+    char *password;
+} Login;
+
+static void login_close(Login *login)
+{
+    json_wipe(login->options);
+    secret_wipe(login->password);
+}
+
+static int login_open(const cJSON *options, Login *ret, Error *error)
+{
+    static const char *const address[] = {"host", "instance", "port", "database", "user"};
+    cJSON *entry;
+
+    *ret = (Login){.options = cJSON_Duplicate(options, true)};
+    if (!ret->options)
+        return error_set(error, ERROR_TRANSIENT, NULL, "out of memory");
+    if (store_entry(options, &entry, error) < 0) {
+        login_close(ret);
+        return -1;
+    }
+    for (size_t i = 0; entry && i < sizeof address / sizeof address[0]; i++) {
+        const char *value = json_text(entry, address[i], NULL);
+
+        if (value) {
+            cJSON_DeleteItemFromObjectCaseSensitive(ret->options, address[i]);
+            cJSON_AddStringToObject(ret->options, address[i], value);
+        }
+    }
+    if (secret_of(options, entry, "password", &ret->password, error) < 0) {
+        json_wipe(entry);
+        login_close(ret);
+        return -1;
+    }
+    json_wipe(entry);
+    return 0;
+}
 
 static void target_secret_wipe(TargetSecret *secret)
 {
@@ -17,25 +70,31 @@ static void target_secret_wipe(TargetSecret *secret)
 
 static int target_secret_resolve(const cJSON *options, TargetSecret *ret, Error *error)
 {
+    cJSON *entry;
+    int status;
+
     *ret = (TargetSecret){0};
-    if (secret_resolve(options, "access_key", &ret->access_key, error) < 0 || secret_resolve(options, "secret_key", &ret->secret_key, error) < 0 ||
-        secret_resolve(options, "session_token", &ret->session_token, error) < 0) {
-        target_secret_wipe(ret);
+    if (store_entry(options, &entry, error) < 0)
         return -1;
-    }
-    return 0;
+    status = secret_of(options, entry, "access_key", &ret->access_key, error) < 0 || secret_of(options, entry, "secret_key", &ret->secret_key, error) < 0 ||
+                     secret_of(options, entry, "session_token", &ret->session_token, error) < 0
+                 ? -1
+                 : 0;
+    json_wipe(entry);
+    if (status < 0)
+        target_secret_wipe(ret);
+    return status;
 }
 
 int connect_source(const cJSON *source, Beat beat, Source **ret, Error *error)
 {
-    const cJSON *options = json_member(source, "options");
-    char *password;
+    Login login;
     int status;
 
-    if (secret_resolve(options, "password", &password, error) < 0)
+    if (login_open(json_member(source, "options"), &login, error) < 0)
         return -1;
-    status = source_open(json_text(source, "kind", ""), options, password, beat, ret, error);
-    secret_wipe(password);
+    status = source_open(json_text(source, "kind", ""), login.options, login.password, beat, ret, error);
+    login_close(&login);
     return status;
 }
 
@@ -69,16 +128,15 @@ static cJSON *secret_step(const char *object, const Error *error)
 
 int connect_source_check(const cJSON *source, Beat beat, cJSON **steps, Error *error)
 {
-    const cJSON *options = json_member(source, "options");
-    char *password;
+    Login login;
     int status;
 
-    if (secret_resolve(options, "password", &password, error) < 0) {
+    if (login_open(json_member(source, "options"), &login, error) < 0) {
         *steps = secret_step(json_text(source, "name", ""), error);
         return 0;
     }
-    status = source_check(json_text(source, "kind", ""), options, password, beat, steps, error);
-    secret_wipe(password);
+    status = source_check(json_text(source, "kind", ""), login.options, login.password, beat, steps, error);
+    login_close(&login);
     return status;
 }
 
