@@ -56,7 +56,7 @@ static int secret_of_text(char *text, Secret *ret, Error *error)
 /* The command's errors go to the worker's own log, what it prints is the key. timeout(1) ends one that hangs. */
 static int key_from_command(const char *command, Secret *ret, Error *error)
 {
-    char text[KEY_BYTES_MAX] = "";
+    char text[KEY_BYTES_MAX] = "", rest[256];
     FILE *pipe;
     int status;
 
@@ -66,6 +66,8 @@ static int key_from_command(const char *command, Secret *ret, Error *error)
         return error_set(error, ERROR_TRANSIENT, NULL, "the command for the vault's key cannot be started: %s", strerror(errno));
     if (!fgets(text, sizeof text, pipe))
         text[0] = '\0';
+    while (fgets(rest, sizeof rest, pipe))
+        ; /* a pipe closed early would fail the command */
     status = pclose(pipe);
     if (status != 0)
         status = error_set(error, ERROR_PERMANENT, "run the command in SLUICE_VAULT_KEY_COMMAND as the worker's user; it must print the key and end with 0 within " COMMAND_SECONDS " seconds",
