@@ -61,6 +61,7 @@ INSERT INTO _sluice.option (scope, name, type, low, high, choices, default_value
 	('source/sqlserver', 'user', 'text', NULL, 128, NULL, NULL, false, 'login; not with kerberos'),
 	('source/sqlserver', 'password_env', 'text', NULL, 255, NULL, NULL, false, 'environment variable of the worker that holds the password'),
 	('source/sqlserver', 'password_file', 'text', NULL, 4096, NULL, NULL, false, 'file (mode 0600) on the worker''s machine that holds the password'),
+	('source/sqlserver', 'vault', 'text', NULL, 255, NULL, NULL, false, 'entry of the worker''s encrypted file that holds the password, and may hold address, database and user'),
 	('source/sqlserver', 'encryption', 'text', NULL, NULL, '{off,request,require}', NULL, false, 'TLS on the wire'),
 	('source/sqlserver', 'ca_file', 'text', NULL, 1000, NULL, NULL, false, 'CA certificates, or system'),
 	('source/sqlserver', 'check_hostname', 'boolean', NULL, NULL, NULL, NULL, false, 'compare the certificate''s name; the default where ca_file is set'),
@@ -84,6 +85,7 @@ INSERT INTO _sluice.option (scope, name, type, low, high, choices, default_value
 	('target/s3', 'endpoint', 'text', NULL, 512, NULL, NULL, false, 'http(s)://host:port of another server than AWS'),
 	('target/s3', 'path_style', 'boolean', NULL, NULL, NULL, NULL, false, 'bucket in the path, not in the host name'),
 	('target/s3', 'ca_file', 'text', NULL, 1000, NULL, NULL, false, 'file of CA certificates on the worker''s machine, for an endpoint'),
+	('target/s3', 'vault', 'text', NULL, 255, NULL, NULL, false, 'entry of the worker''s encrypted file that holds the keys'),
 	('target/s3', 'access_key_env', 'text', NULL, 255, NULL, NULL, false, 'environment variable that holds the access key'),
 	('target/s3', 'access_key_file', 'text', NULL, 4096, NULL, NULL, false, 'file (mode 0600) that holds the access key'),
 	('target/s3', 'secret_key_env', 'text', NULL, 255, NULL, NULL, false, 'environment variable that holds the secret key'),
@@ -306,7 +308,9 @@ BEGIN
 		END IF;
 		result := result || jsonb_build_object(item.key, _sluice.option_value(o, item.value));
 	END LOOP;
-	SELECT * INTO o FROM _sluice.option p WHERE p.scope = $1 AND p.required AND NOT result ? p.name ORDER BY p.name LIMIT 1;
+	SELECT * INTO o FROM _sluice.option p WHERE p.scope = $1 AND p.required AND NOT result ? p.name
+		AND NOT ($1 LIKE 'source/%' AND result ? 'vault') -- the entry may hold it
+	ORDER BY p.name LIMIT 1;
 	IF FOUND THEN
 		PERFORM _sluice.fail('22023', format('option %s is missing', o.name), format('It must be given: %s.', o.doc));
 	ELSIF $1 = 'table' THEN

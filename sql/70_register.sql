@@ -58,11 +58,13 @@ CREATE FUNCTION _sluice.login_check(options jsonb) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	IF options ? 'user' AND coalesce((options ->> 'kerberos')::boolean, false) THEN
+	IF options ? 'vault' AND (options ? 'password_env' OR options ? 'password_file' OR coalesce((options ->> 'kerberos')::boolean, false)) THEN
+		PERFORM _sluice.fail('22023', 'option vault stands beside another way to log in', 'The entry of the vault holds the password: leave password_env, password_file and kerberos out.');
+	ELSIF options ? 'user' AND coalesce((options ->> 'kerberos')::boolean, false) THEN
 		PERFORM _sluice.fail('22023', 'options user and kerberos exclude each other', 'With kerberos the worker''s ticket logs in.');
-	ELSIF NOT options ? 'user' AND NOT coalesce((options ->> 'kerberos')::boolean, false) THEN
-		PERFORM _sluice.fail('22023', 'option user is missing', 'Give "user" and password_env or password_file, or options => ''{"kerberos": true}''.');
-	ELSIF options ? 'user' AND num_nonnulls(options ->> 'password_env', options ->> 'password_file') <> 1 THEN
+	ELSIF NOT options ? 'user' AND NOT options ? 'vault' AND NOT coalesce((options ->> 'kerberos')::boolean, false) THEN
+		PERFORM _sluice.fail('22023', 'option user is missing', 'Give "user" and password_env or password_file, or options => ''{"vault": "entry"}'' or ''{"kerberos": true}''.');
+	ELSIF options ? 'user' AND NOT options ? 'vault' AND num_nonnulls(options ->> 'password_env', options ->> 'password_file') <> 1 THEN
 		PERFORM _sluice.fail('22023', 'exactly one of password_env and password_file is needed', 'password_env names an environment variable of the worker, password_file a file of mode 0600.');
 	ELSIF coalesce((options ->> 'check_hostname')::boolean, false) AND NOT options ? 'ca_file' THEN
 		PERFORM _sluice.fail('22023', 'check_hostname needs a ca_file: without one nothing is checked', 'Set ca_file, or "system" for the machine''s own list.');
@@ -83,6 +85,8 @@ BEGIN
 		PERFORM _sluice.fail('22023', 'option bucket is not the name of a bucket', 'Lower-case letters, digits, - and dots, 3 to 63 characters.');
 	ELSIF kind = 's3' AND options ->> 'endpoint' !~ '^https?://[A-Za-z0-9.:\[\]-]+/?$' THEN
 		PERFORM _sluice.fail('22023', 'option endpoint must be http(s)://host:port', 'Leave it out for AWS.');
+	ELSIF kind = 's3' AND options ? 'vault' AND options ?| '{access_key_env,access_key_file,secret_key_env,secret_key_file,session_token_env,session_token_file}' THEN
+		PERFORM _sluice.fail('22023', 'option vault stands beside keys from elsewhere', 'The entry of the vault holds access_key and secret_key: leave the others out, with alter_target set them to null.');
 	ELSIF kind = 's3' AND num_nonnulls(options ->> 'access_key_env', options ->> 'access_key_file') <> num_nonnulls(options ->> 'secret_key_env', options ->> 'secret_key_file') THEN
 		PERFORM _sluice.fail('22023', 'access key and secret key go together', 'Give access_key_env and secret_key_env (or _file), or neither: then the worker''s own credentials are used.');
 	ELSIF options ->> 'prefix' !~ '^[A-Za-z0-9._=-]+(/[A-Za-z0-9._=-]+)*$' OR options ->> 'prefix' ~ '(^|/)\.\.?(/|$)' THEN

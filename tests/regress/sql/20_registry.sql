@@ -12,6 +12,8 @@ SELECT c, t.err(format('SELECT * FROM sluice.add_source(%s)', c)) FROM unnest(AR
 	$$'x', 'sqlserver', host => 'h', database => 'd'$$,
 	$$'x', 'sqlserver', host => 'h', database => 'd', "user" => 'u'$$,
 	$$'x', 'sqlserver', host => 'h', database => 'd', "user" => 'u', password_env => 'P', password_file => '/p'$$,
+	$$'x', 'sqlserver', password_env => 'P', options => '{"vault": "erp"}'$$,
+	$$'x', 'sqlserver', options => '{"vault": "erp", "kerberos": true}'$$,
 	$$'x', 'sqlserver', host => 'h', database => 'd', "user" => 'u', options => '{"password": "hunter2"}'$$,
 	$$'x', 'sqlserver', host => 'sql://u:hunter2@h', database => 'd', "user" => 'u', password_env => 'P'$$,
 	$$'x', 'sqlserver', host => 'h', port => 0, database => 'd', "user" => 'u', password_env => 'P'$$,
