@@ -213,7 +213,7 @@ int vault_decrypt(const char *text, size_t length, const Secret *key, Secret *re
         return error_set(error, ERROR_PERMANENT, NULL, "the vault is larger than %zu bytes", VAULT_BYTES_MAX);
     if (header_read(text, length, label, &body, error) < 0)
         return -1;
-    bytes = malloc(length - body + 1);
+    bytes = calloc(1, length - body + 1);
     if (!bytes)
         return error_set(error, ERROR_TRANSIENT, NULL, "out of memory");
     memcpy(bytes, text + body, length - body);
