@@ -18,7 +18,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from cluster import Cluster  # noqa: E402
 from mysqlserver import MariaDB, MySQL  # noqa: E402
 from simulator import Simulator  # noqa: E402
-from stack import QUICK_SIMULATOR, Stack  # noqa: E402
+from stack import QUICK_SIMULATOR, MySQLStack, Stack  # noqa: E402
 
 names = itertools.count(1)
 
@@ -136,6 +136,29 @@ def make_stack(cluster, simulator, workdir):
 @pytest.fixture
 def stack(make_stack):
     return make_stack()
+
+
+@pytest.fixture
+def make_mysql_stack(cluster, mysql_server, workdir):
+    """make_mysql_stack(**more of Stack) -> MySQLStack, on both servers in turn. A server that a test has stopped or broken runs again for the next."""
+    made = []
+
+    def build(name=None, cluster=cluster, server=mysql_server, **more):
+        made.append(MySQLStack(cluster, server, workdir, name or f"my{next(names)}", **more))
+        return made[-1]
+
+    yield build
+    for stack in made:
+        stack.close()
+    if not mysql_server.pid():
+        mysql_server.start()
+    for stack in made:
+        stack.forget()
+
+
+@pytest.fixture
+def mysql_stack(make_mysql_stack):
+    return make_mysql_stack()
 
 
 @pytest.fixture

@@ -20,6 +20,8 @@ import time
 
 import psycopg
 
+import mysqlvalues
+import values
 from cluster import children_of, default_worker, pid_alive, wait_until
 from reader import FolderStore, BucketStore, Landed
 
@@ -28,6 +30,7 @@ QUICK = {"poll_interval_ms": 100, "idle_ms": 100, "retry_base_seconds": 0.1, "re
 QUICK_SIMULATOR = {"capture_interval_ms": 50, "idle_interval_ms": 200}
 QUICK_TABLE = {"max_file_age": 0.5}
 SANITIZER = re.compile(r"ERROR: \w+Sanitizer|: runtime error: ")    # of a worker built with them (SLUICE_WORKER)
+FORGET_TRIES = 5
 TROUBLE_S = 5           # what was just asked to be mended may still say what it was
 TROUBLE = ("error", "lost", "rewound", "gone")
 PASSWORD_ENV = "SLUICE_TEST_PASSWORD"
@@ -55,6 +58,10 @@ class Bucket:
 
 
 class Stack:
+    kind = "sqlserver"
+    schema = "dbo"
+    dialect = values        # how a Workload speaks
+
     def __init__(self, cluster, simulator, folder, name, target=None, prefix="lake", database=None, create=True):
         self.cluster = cluster
         self.simulator = simulator
@@ -78,12 +85,18 @@ class Stack:
         for setting, value in self.settings.items():
             self.set(setting, value)
         if create:
-            simulator.exec_sql(f"CREATE DATABASE {name}")
-            simulator.exec_sql("EXEC sys.sp_cdc_enable_db", database=name)
+            self.create_source()
 
     # ---- the source -----------------------------------------------------------
-    def tsql(self, text, connection=None):
+    def create_source(self):
+        self.simulator.exec_sql(f"CREATE DATABASE {self.name}")
+        self.simulator.exec_sql("EXEC sys.sp_cdc_enable_db", database=self.name)
+
+    def write(self, text, connection=None):
+        """Statements at the source, in its language."""
         return self.simulator.exec_sql(text, database=self.name, connection=connection)
+
+    tsql = write
 
     def enable_cdc(self, table, **more):
         schema, name = table.split(".")
@@ -119,7 +132,7 @@ class Stack:
                 "password_env": PASSWORD_ENV, **more}
 
     def add_source(self, name=None, **more):
-        self.sql("SELECT sluice.add_source(%s, 'sqlserver', options => %s::jsonb)", name or self.name, json.dumps(self.source_options(**more)))
+        self.sql("SELECT sluice.add_source(%s, %s, options => %s::jsonb)", name or self.name, self.kind, json.dumps(self.source_options(**more)))
 
     def target_options(self):
         if self.bucket:
@@ -183,7 +196,7 @@ class Stack:
 
     def forget(self):
         """The source database goes: the simulator's capture job would follow it for ever. One that is in use may stay."""
-        tries = 5 if self.created and self.simulator.process else 0
+        tries = FORGET_TRIES if self.created and self.simulator.process else 0
         while tries:
             try:
                 self.simulator.exec_sql(f"DROP DATABASE {self.name}")
@@ -291,3 +304,23 @@ class Stack:
         problems = self.problems(landed, keys, killed=killed)
         assert not problems, "\n".join(problems[:20])
         return landed
+
+
+class MySQLStack(Stack):
+    """The same with a MySQL or MariaDB server (harness/mysqlserver.py) in the place of the simulator; its tables are those of one database."""
+    dialect = mysqlvalues
+
+    def __init__(self, cluster, server, folder, name, **more):
+        self.kind = server.kind
+        self.schema = name
+        self.server = server
+        super().__init__(cluster, server, folder, name, **more)
+
+    def create_source(self):
+        self.simulator.exec_sql(f"CREATE DATABASE {self.name} CHARACTER SET utf8mb4")
+
+    def enable_cdc(self, table, **more):
+        """Every table is in the log."""
+
+    def source_options(self, **more):
+        return {"host": self.server.host, "port": self.server.port, "user": self.server.login, "password_env": PASSWORD_ENV, **more}

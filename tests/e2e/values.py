@@ -39,6 +39,7 @@ MIXED = [
     Column("c_max", "nvarchar(max)", "nvarchar", lob=True), Column("c_binary", "varbinary(40)", "binary"), Column("c_uuid", "uniqueidentifier", "uuid"),
 ]
 MIXED_KEY = ["id", "part"]
+BEGIN, COMMIT = "BEGIN TRANSACTION", "COMMIT TRANSACTION"
 # Ten rows of it are more than one part of an upload.
 LONG = [Column("id", "bigint", "int", null=False), Column("part", "smallint", "int", null=False),
         Column("c_long", "varchar(max)", "varchar", null=False, size=1000000)]
@@ -230,6 +231,7 @@ COMPARE = {
 
 # ---- values of other formats, as JSON lines have them -----------------------------
 DIGITS = {"datetime": 3, "smalldatetime": 0}
+STAMPS = ("datetime", "smalldatetime", "datetime2", "datetimeoffset", "stamp", "instant")
 
 
 def number_form(text, scale=None):
@@ -238,13 +240,13 @@ def number_form(text, scale=None):
 
 def field_form(kind, digits, text):
     """Of the text of a CSV field."""
-    if kind in ("int", "bool"):
-        return int(text) if kind == "int" else {"true": True, "false": False}[text]
+    if kind in ("int", "bits", "bool", "flag"):
+        return int(text) if kind in ("int", "bits") else {"true": True, "false": False}[text]
     if kind == "decimal":
         return number_form(text, digits)
     if kind in ("float", "real"):
         return str(text) if text.endswith(("NaN", "Infinity")) else decimal.Decimal(text)
-    return str(text).replace(" ", "T", 1) if kind in ("datetime", "smalldatetime", "datetime2", "datetimeoffset") else str(text)
+    return str(text).replace(" ", "T", 1) if kind in STAMPS else str(text)
 
 
 def python_form(kind, digits, value):

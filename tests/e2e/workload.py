@@ -5,7 +5,7 @@ The writer knows what it has committed (`self.live`), so a test can also ask whe
 import random
 import threading
 
-from values import LONG, MIXED, MIXED_KEY, create_table, insert_statement, literal
+from values import LONG
 
 ROWS_A_STATEMENT = 500
 WIDE_A_STATEMENT = 4
@@ -15,21 +15,23 @@ class Workload:
     rows_a_statement = ROWS_A_STATEMENT
     pause_s = 0.005
 
-    def __init__(self, stack, table="dbo.mixed", columns=MIXED, key=MIXED_KEY, seed=1, cdc=True):
+    def __init__(self, stack, table=None, columns=None, key=None, seed=1, cdc=True, first_id=1):
         self.stack = stack
-        self.table = table
-        self.columns = columns
-        self.key = key
+        self.dialect = stack.dialect
+        self.table = table or f"{stack.schema}.mixed"
+        self.columns = columns or self.dialect.MIXED
+        self.key = key or self.dialect.MIXED_KEY
         self.random = random.Random(seed)
         self.live = {}      # key values -> version
-        self.next_id = 1
+        self.next_id = first_id
         self.transactions = 0
         self.failure = None
         self._stop = threading.Event()
         self._thread = None
-        stack.tsql(create_table(table, columns, key or MIXED_KEY if key else None))
-        if cdc:
-            stack.enable_cdc(table)
+        if first_id == 1:
+            stack.write(self.dialect.create_table(self.table, self.columns, self.key))
+            if cdc:
+                stack.enable_cdc(self.table)
 
     # ---- filling --------------------------------------------------------------
     def fill(self, rows):
@@ -37,7 +39,7 @@ class Workload:
         try:
             while rows > 0:
                 new = self._new(min(rows, self.rows_a_statement))
-                self.stack.tsql(insert_statement(self.table, self.columns, self.key, new), connection)
+                self.stack.write(self.dialect.insert_statement(self.table, self.columns, self.key, new), connection)
                 self.live.update(new)
                 rows -= len(new)
         finally:
@@ -81,13 +83,13 @@ class Workload:
 
     def transaction(self, connection=None):
         """A few statements, committed together; `live` follows."""
-        statements = ["BEGIN TRANSACTION"]
+        statements = [self.dialect.BEGIN]
         changed, gone = {}, []
         for _ in range(self.random.randint(1, 4)):
             kind = self.random.choice(("insert", "update", "update", "key", "delete"))
             if kind == "insert" or not self.live:
                 new = self._new(self.random.randint(1, 20))
-                statements.append(insert_statement(self.table, self.columns, self.key, new))
+                statements.append(self.dialect.insert_statement(self.table, self.columns, self.key, new))
                 changed.update(new)
                 continue
             values = self.random.choice(self._keys())
@@ -106,8 +108,8 @@ class Workload:
             else:
                 statements.append(f"UPDATE {self.table} SET {self._assignments()} WHERE {self._where(values)}")
                 changed[values] = 1
-        statements.append("COMMIT TRANSACTION")
-        self.stack.tsql("\n;".join(statements), connection)
+        statements.append(self.dialect.COMMIT)
+        self.stack.write("\n;".join(statements), connection)
         for values in gone:
             self.live.pop(values, None)
         self.live.update(changed)
@@ -121,7 +123,7 @@ class Workload:
     def _assignments(self):
         """Some columns only, so that LOBs are often not logged."""
         chosen = self.random.sample([c for c in self.columns if c.name not in self.key], self.random.randint(1, 4))
-        return ", ".join(f"{c.name} = {literal(c, self.random)}" for c in chosen)
+        return ", ".join(f"{c.name} = {self.dialect.literal(c, self.random)}" for c in chosen)
 
     def _where(self, values):
         return " AND ".join(f"{name} = {value}" for name, value in zip(self.key, values))
@@ -132,17 +134,17 @@ class WideWorkload(Workload):
     rows_a_statement = WIDE_A_STATEMENT
 
     def __init__(self, stack, table="dbo.wide", **more):
-        super().__init__(stack, table, LONG, MIXED_KEY, **more)
+        super().__init__(stack, table, LONG, **more)
 
     def transaction(self, connection=None):
         """A row comes, one goes and ten others are new."""
         keys = sorted(self.live)
         changed = dict.fromkeys(keys[1:11], 1)
-        statements = ["BEGIN TRANSACTION", insert_statement(self.table, self.columns, self.key, self._new(1)),
+        statements = [self.dialect.BEGIN, self.dialect.insert_statement(self.table, self.columns, self.key, self._new(1)),
                       f"DELETE FROM {self.table} WHERE {self._where(keys[0])}",
-                      *[f"UPDATE {self.table} SET c_long = {literal(self.columns[2], self.random)} WHERE {self._where(key)}" for key in changed],
-                      "COMMIT TRANSACTION"]
-        self.stack.tsql("\n;".join(statements), connection)
+                      *[f"UPDATE {self.table} SET c_long = {self.dialect.literal(self.columns[2], self.random)} WHERE {self._where(key)}" for key in changed],
+                      self.dialect.COMMIT]
+        self.stack.write("\n;".join(statements), connection)
         del self.live[keys[0]]
         self.live.update({(self.next_id - 1, (self.next_id - 1) % 7): 0, **changed})
         self.transactions += 1

@@ -187,7 +187,7 @@ class MySQLServer:
 
     # ---- making ---------------------------------------------------------------
     def environment(self):
-        return dict(os.environ)
+        return {**os.environ, "TMPDIR": str(self.dir / "tmp")}      # ours may be closed to the server's user
 
     def _settings(self):
         """Every option of the server; a later one of the same name wins."""
