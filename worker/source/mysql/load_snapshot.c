@@ -198,13 +198,9 @@ int load_snapshot_begin(MySql *source, const cJSON *batch, const LogPosition *at
 {
     bool scan = !json_member(json_member(batch, "keys"), "columns"), lock = strcmp(json_text(batch, "keyless", ""), "lock") == 0;
     const cJSON *schema = json_member(batch, "schema");
-    char text[64];
     int status;
 
     *ret = (LoadSnapshot){.session = &source->session};
-    snprintf(text, sizeof text, "SET SESSION net_write_timeout = %d", LOAD_WRITE_WAIT_S);
-    if (session_run(ret->session, text, error) < 0)
-        return -1;
     if (lock)
         return table_lock(ret, schema, error);
     if (at) {

@@ -6,8 +6,7 @@
 
 #include "source/mysql/mysql.h"
 
-#define LOAD_LOCK_WAIT_S 10    /* a lock that waits makes all writers behind it wait */
-#define LOAD_WRITE_WAIT_S 3600 /* for which the server waits while we upload and do not read */
+#define LOAD_LOCK_WAIT_S 10 /* a lock that waits makes all writers behind it wait */
 
 typedef struct LoadSnapshot {
     Session *session;
