@@ -139,6 +139,8 @@ BEGIN
 	WHERE t.source_id = x.source_id AND t.wanted <> 'dropped' AND t.phase = 'registered' AND t.trouble IS NULL;
 	PERFORM _sluice.table_drift(t) FROM _sluice.tab t
 	WHERE t.source_id = x.source_id AND t.wanted <> 'dropped' AND t.phase <> 'registered' AND t.trouble IS NULL;
+	PERFORM _sluice.rule_apply(s, r) FROM _sluice.source s JOIN _sluice.rule r USING (source_id) JOIN _sluice.target g USING (target_id)
+	WHERE s.source_id = x.source_id AND s.wanted = 'run' AND g.wanted = 'run';
 	UPDATE _sluice.job j SET state = 'done', ended_at = clock_timestamp() FROM _sluice.source_state y
 	WHERE j.kind = 'refresh' AND j.ended_at IS NULL AND j.source_id = x.source_id AND y.source_id = x.source_id
 		AND j.asked_at <= y.discovered_at AND (y.check_asked_at IS NULL OR y.checked_at >= y.check_asked_at);

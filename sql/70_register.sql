@@ -181,31 +181,41 @@ END
 $$;
 COMMENT ON FUNCTION _sluice.table_known(_sluice.source, text[]) IS 'Refuses a table that discovery knows to be absent or without CDC';
 
-CREATE FUNCTION sluice.add_table("table" text, target text DEFAULT NULL, options jsonb DEFAULT '{}') RETURNS TABLE (table_name text, state text, hint text)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+CREATE FUNCTION _sluice.table_add(s _sluice.source, g _sluice.target, parts text[], options jsonb, who text) RETURNS bigint
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	parts text[] := _sluice.name_parse($1);
 	full_name text := _sluice.table_canonical(parts);
-	s _sluice.source := _sluice.source_find(parts[1]);
-	g _sluice.target := _sluice.target_default($2);
-	given jsonb := _sluice.options_check('table', $3);
+	given jsonb := _sluice.options_check('table', options);
 	t _sluice.tab;
 BEGIN
-	PERFORM _sluice.instance_claim();
 	IF EXISTS (SELECT FROM _sluice.tab x WHERE x.name = full_name AND x.wanted <> 'dropped') THEN
 		PERFORM _sluice.fail('42710', format('table %s is captured already', full_name), format('SELECT sluice.alter_table(%L, options => ...); changes how.', full_name));
 	END IF;
 	PERFORM _sluice.table_known(s, parts);
 	INSERT INTO _sluice.pair (source_id, target_id) VALUES (s.source_id, g.target_id) ON CONFLICT DO NOTHING;
 	INSERT INTO _sluice.tab (source_id, target_id, schema_name, table_name, name, path_part, options, added_by, notice, notice_hint)
-	VALUES (s.source_id, g.target_id, parts[2], parts[3], full_name, _sluice.table_folder(parts[2], parts[3]), given, _sluice.caller(),
+	VALUES (s.source_id, g.target_id, parts[2], parts[3], full_name, _sluice.table_folder(parts[2], parts[3]), given, who,
 		'the source has not been looked at yet', format('SELECT * FROM sluice.source_status WHERE source = %L;', s.name))
 	RETURNING * INTO t;
 	PERFORM _sluice.dms_folder_check(t);
 	PERFORM _sluice.table_settle(t.table_id);
+	RETURN t.table_id;
+END
+$$;
+COMMENT ON FUNCTION _sluice.table_add(_sluice.source, _sluice.target, text[], jsonb, text) IS 'Registers one table, whoever asks: a person, a pattern or a rule';
+
+CREATE FUNCTION sluice.add_table("table" text, target text DEFAULT NULL, options jsonb DEFAULT '{}') RETURNS TABLE (table_name text, state text, hint text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	parts text[] := _sluice.name_parse($1);
+	added bigint;
+BEGIN
+	PERFORM _sluice.instance_claim();
+	added := _sluice.table_add(_sluice.source_find(parts[1]), _sluice.target_default($2), parts, $3, _sluice.caller());
 	RETURN QUERY SELECT x.name, coalesce(x.trouble, x.phase), coalesce(x.hint, x.notice_hint, format('SELECT * FROM sluice.status WHERE table_name = %L;', x.name))
-		FROM _sluice.tab x WHERE x.table_id = t.table_id;
+		FROM _sluice.tab x WHERE x.table_id = added;
 END
 $$;
 COMMENT ON FUNCTION sluice.add_table(text, text, jsonb) IS 'Captures a table: loads it, then streams its changes. add_table(''erp.dbo.orders'', options => ''{"max_file_age": 5}''); target may be left out where there is only one';

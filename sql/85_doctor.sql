@@ -182,39 +182,3 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION sluice.tail(text, integer) IS 'The last files that landed of a table, newest first';
-
-CREATE FUNCTION sluice.add_tables(source text, "like" text, target text DEFAULT NULL, options jsonb DEFAULT '{}', dry_run boolean DEFAULT false) RETURNS TABLE (table_name text, action text, reason text)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	s _sluice.source := _sluice.source_find($1);
-	found record;
-BEGIN
-	PERFORM _sluice.options_check('table', $4), _sluice.target_default($3);
-	IF NOT EXISTS (SELECT FROM _sluice.source_state x WHERE x.source_id = s.source_id AND x.discovered_at IS NOT NULL) THEN
-		PERFORM _sluice.fail('55000', format('the tables of source %s are not known yet', s.name), format('CALL sluice.refresh(%L); then ask again.', s.name));
-	END IF;
-	FOR found IN
-		SELECT _sluice.table_canonical(ARRAY[s.name, f.schema_name, f.table_name]) AS name, f.* FROM _sluice.source_table f
-		WHERE f.source_id = s.source_id AND f.schema_name || '.' || f.table_name LIKE coalesce($2, '%') ORDER BY f.schema_name, f.table_name
-	LOOP
-		table_name := found.name;
-		IF EXISTS (SELECT FROM _sluice.tab t WHERE t.name = found.name AND t.wanted <> 'dropped') THEN
-			action := 'none'; reason := 'captured already';
-		ELSIF (_sluice.instance_newest(s.source_id, found.object_id)).instance IS NULL THEN
-			action := 'skip'; reason := 'not enabled for CDC: ' || _sluice.cdc_enable(found.schema_name, found.table_name, NULL);
-		ELSIF $5 THEN
-			action := 'add'; reason := 'dry run';
-		ELSE
-			BEGIN
-				PERFORM sluice.add_table(found.name, $3, $4);
-				action := 'add'; reason := NULL;
-			EXCEPTION WHEN feature_not_supported OR undefined_column THEN
-				action := 'skip'; reason := sqlerrm;
-			END;
-		END IF;
-		RETURN NEXT;
-	END LOOP;
-END
-$$;
-COMMENT ON FUNCTION sluice.add_tables(text, text, text, jsonb, boolean) IS 'Captures every table of a source whose schema.table is LIKE the pattern; says what it did, or with dry_run would do, with each';

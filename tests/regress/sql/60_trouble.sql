@@ -11,7 +11,7 @@ CREATE FUNCTION t.all(t1 jsonb DEFAULT t.instance(1, 'dbo_t1', 16, 'id,v'), t2 j
 	SELECT t.facts(1, t.tab(1, 't1', 10, 'id,v', 'id', jsonb_build_array(t1)), t.tab(2, 't2', 10, cols, 'id', CASE WHEN t2 IS NULL THEN '[]' ELSE jsonb_build_array(t2) || more END),
 		t.tab(3, 't3', 10, 'a,b', '', jsonb_build_array(t.instance(3, 'dbo_t3', 16, 'a,b')))) $$;
 SELECT t.all();
-SELECT count(*) FROM sluice.add_tables('erp', 'dbo.t_', options => '{"max_file_age": 0}');
+SELECT count(*) FROM sluice.add_tables('erp', 'dbo.t%', options => '{"max_file_age": 0}');
 SELECT t.poll(1, 32);
 SELECT * FROM t.run(33);
 -- A scan without key is exact when nothing changed meanwhile: L1 and L2 are compared with the change log.
