@@ -10,6 +10,9 @@ sample/SERVER.json:
      "columns": {table: [{"name", "column_type", "character_set"} ..]}, "rows": {table: [[text or null ..] ..]}}
 `rows` are those of `SELECT * .. ORDER BY 1` at the end, each value as the server prints it: texts in UTF-8, binary columns in
 hex with 0x. A table that is named in no DELETE or UPDATE of the script has them all in its inserts.
+
+And sample/SERVER.packets.json, the same rows as a load gets them, in packets of the binary protocol:
+    {table: {"wire": [[type, decimals, character set, unsigned] ..], "rows": [hex ..]}}
 """
 import collections
 import json
@@ -48,6 +51,36 @@ def describe(server):
     return columns, rows
 
 
+def packets(connection, table, order):
+    """A statement prepared and executed without libraries of ours, its definitions and rows as they come."""
+    from pymysql.constants import COMMAND
+    from pymysql.protocol import FieldDescriptorPacket
+
+    def packet(**more):
+        return connection._read_packet(**more)
+    connection._execute_command(COMMAND.COM_STMT_PREPARE, f"SELECT * FROM `{table}` ORDER BY `{order}`")
+    answer = packet()
+    statement, count = answer.get_all_data()[1:5], int.from_bytes(answer.get_all_data()[5:7], "little")
+    for _ in range(count + 1):
+        packet()
+    connection._execute_command(COMMAND.COM_STMT_EXECUTE, statement + b"\0\1\0\0\0")
+    packet()
+    fields = [packet(packet_type=FieldDescriptorPacket) for _ in range(count)]
+    packet()
+    rows = []
+    while not (answer := packet()).is_eof_packet():
+        rows.append(answer.get_all_data().hex())
+    return {"wire": [[f.type_code, f.scale, f.charsetnr, bool(f.flags & 32)] for f in fields], "rows": rows}
+
+
+def loaded(server, columns):
+    connection = server.connect(DATABASE)
+    server.exec_sql("SET time_zone = '+00:00'", connection=connection)
+    found = {table: packets(connection, table, of[0]["name"]) for table, of in columns.items()}
+    connection.close()
+    return found
+
+
 def record(kind, folder):
     with kind(folder, options=OPTIONS[kind.kind]) as server:
         server.flush_logs()
@@ -59,12 +92,14 @@ def record(kind, folder):
         connection.close()
         events = collections.Counter(row[2] for row in server.query(f"SHOW BINLOG EVENTS IN '{name}'"))
         columns, rows = describe(server)
+        rows_loaded = loaded(server, columns)
         version = server.version()
         server.stop()
         shutil.copy(server.data / name, SAMPLE / f"{kind.kind}.binlog")
     (SAMPLE / f"{kind.kind}.binlog").chmod(0o644)
     text = json.dumps({"version": version, "events": dict(sorted(events.items())), "columns": columns, "rows": rows}, ensure_ascii=False, indent=1)
     (SAMPLE / f"{kind.kind}.json").write_text(text + "\n", encoding="utf-8")
+    (SAMPLE / f"{kind.kind}.packets.json").write_text(json.dumps(rows_loaded, indent=1) + "\n")
     print(f"{kind.kind} {version}: {sum(events.values())} events, {(SAMPLE / (kind.kind + '.binlog')).stat().st_size} bytes")
 
 
