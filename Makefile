@@ -2,7 +2,7 @@
 #
 #   make                    the extension and the worker
 #   make install            [DESTDIR=] extension, sluice-worker, systemd unit
-#   make demo | demo-psql | demo-stop    [DATASET=inventory|flights] [DEMO_DIR=] [DEMO_PORT=]
+#   make demo | demo-mysql | demo-psql | demo-stop    [DATASET=inventory|flights] [DEMO_DIR=] [DEMO_PORT=]
 #   make check              every test; last line: N passed, N failed
 #   make torture SECONDS=n  kill -9 and crash points for n seconds
 #   make bench              [ONLY=name]
@@ -31,7 +31,7 @@ PGXS := $(wildcard $(shell $(PG_CONFIG) --pgxs 2>/dev/null))
 
 # Targets that a clean machine can run: they install the packages first, so they must not
 # need PGXS to be read. (PGXS also has a "check" of its own that only says no.)
-FRONT := check torture bench demo demo-psql demo-stop
+FRONT := check torture bench demo demo-mysql demo-psql demo-stop
 ifneq ($(filter $(FRONT),$(MAKECMDGOALS)),)
 
 .PHONY: $(MAKECMDGOALS)
@@ -42,6 +42,8 @@ torture:
 	@SECONDS_WANTED='$(or $(SECONDS),60)' tests/harness/torture
 demo:
 	@tests/harness/demo start
+demo-mysql:
+	@DATASET=retail tests/harness/demo start
 demo-psql:
 	@tests/harness/demo psql
 demo-stop:

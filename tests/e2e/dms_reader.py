@@ -10,8 +10,10 @@ from decoding import csv_records, expand, parquet_rows
 
 
 class DmsTable:
-    def __init__(self, store, folder, columns, key, extension="csv"):
+    def __init__(self, store, folder, columns, key, extension="csv", defaults=None):
+        """defaults: {column: what rows have in files that lack it}: it came later."""
         self.store = store
+        self.defaults = defaults or {}
         self.columns = [c.name for c in columns]
         self.key = key
         names = [name for name in store.keys() if name.rpartition("/")[0] == folder]
@@ -43,7 +45,7 @@ class DmsTable:
             if row.get("Op", "I") == "D":
                 state.pop(values, None)
             else:
-                state[values] = {name: row[name] for name in self.columns}
+                state[values] = {name: row[name] if name in row else self.defaults[name] for name in self.columns}
         return state
 
     def problems(self, sequence, told):

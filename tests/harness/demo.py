@@ -50,7 +50,6 @@ def sql_of(text):
 
 
 def start(dir, dataset, port):
-    from simulator import Simulator
     demo = Demo(dir)
     demo.state["port"] = int(port)
     cluster = demo.cluster()
@@ -58,7 +57,15 @@ def start(dir, dataset, port):
     cluster.start()
     cluster.psql("CREATE EXTENSION sluice")
     say(f"PostgreSQL runs on port {cluster.port} with the extension sluice and its supervisor")
+    if dataset == "retail":
+        import demo_mysql
+        demo_mysql.start(demo, cluster)
+    else:
+        start_simulator(demo, cluster, dataset)
 
+
+def start_simulator(demo, cluster, dataset):
+    from simulator import Simulator
     simulator = Simulator(cluster, demo.dir / "mssql").start()
     simulator.setting(idle_interval_ms=2000)     # SQL Server's own is about 5 minutes: the load's fence waits for it
     demo.save(simulator=simulator.process.pid, simulator_port=simulator.port)
@@ -66,7 +73,7 @@ def start(dir, dataset, port):
     data.create(simulator, say)
     if hasattr(data, "workload"):
         with (demo.dir / "workload.log").open("wb") as log:
-            workload = subprocess.Popen([sys.executable, __file__, "workload", dir], stdin=subprocess.DEVNULL, stdout=log,
+            workload = subprocess.Popen([sys.executable, __file__, "workload", demo.dir], stdin=subprocess.DEVNULL, stdout=log,
                                         stderr=log, start_new_session=True)
         demo.save(workload=workload.pid)
         say("a small workload writes to it")
@@ -79,22 +86,29 @@ def start(dir, dataset, port):
     show(demo, cluster, lake)
     if hasattr(data, "compare"):
         data.compare(lake, say)
-    farewell(demo, cluster)
+    farewell(demo, cluster, f"The simulator listens on 127.0.0.1:{simulator.port}, login sa, password {simulator.password}.")
 
 
 def register(demo, cluster, simulator, data):
     lake = demo.dir / "lake"
     lake.mkdir(exist_ok=True)
-    password = demo.dir / "sa.password"
-    password.touch(mode=0o600)
-    password.write_text(simulator.password + "\n")
-    steps = [
+    password = secret(demo.dir / "sa.password", simulator.password)
+    run(cluster, [
         f"SELECT * FROM sluice.add_source('{SOURCE}', 'sqlserver', host => '{simulator.host}', port => {simulator.port}, "
         f"database => '{data.DATABASE}', \"user\" => '{simulator.login}', password_file => {sql_of(password)})",
         f"SELECT * FROM sluice.add_target('lake', 'file', path => {sql_of(lake)})",
         f"CALL sluice.refresh('{SOURCE}')",
         f"SELECT * FROM sluice.add_tables('{SOURCE}', '%', 'lake', '{{\"max_file_age\": 1}}')",
-    ]
+    ])
+
+
+def secret(file, text):
+    file.touch(mode=0o600)
+    file.write_text(text + "\n")
+    return file
+
+
+def run(cluster, steps):
     for step in steps:
         say(step)
         cluster.psql(step)
@@ -119,10 +133,13 @@ def landed(demo):
     return Landed(FolderStore(demo.dir / "lake"), SOURCE)
 
 
+def show_query(cluster, text):
+    print(f"\n=# {text}", flush=True)
+    subprocess.run([cluster.bindir / "psql", "-X", "-P", "pager=off", "-d", cluster.conninfo(), "-c", text], check=True)
+
+
 def show(demo, cluster, lake):
-    print("\n=# SELECT * FROM sluice.status;")
-    subprocess.run([cluster.bindir / "psql", "-X", "-P", "pager=off", "-d", cluster.conninfo(), "-c",
-                    "SELECT * FROM sluice.status"], check=True)
+    show_query(cluster, "SELECT * FROM sluice.status;")
     print("What landed, read by Python from the files alone:")
     for table in lake.tables():
         files = lake.of(table)
@@ -135,14 +152,14 @@ def show(demo, cluster, lake):
     print(flush=True)
 
 
-def farewell(demo, cluster):
+def farewell(demo, cluster, source):
     again = f" DEMO_DIR={demo.dir}"
     say("done")
     print(f"""
   make demo-psql{again}     psql on the demo (or: psql "{cluster.conninfo()}")
   make demo-stop{again}     stops everything and removes {demo.dir}
 
-  The simulator listens on 127.0.0.1:{demo.state['simulator_port']}, login sa, password Sim-pass-1.""", flush=True)
+  {source}""", flush=True)
 
 
 # ---- the other commands ------------------------------------------------------
@@ -162,7 +179,7 @@ def psql(dir):
 
 def stop(dir):
     demo = Demo(dir)
-    for name in ("workload", "simulator"):
+    for name in ("workload", "simulator", "server"):
         pid = demo.state.get(name)
         if pid and pid_alive(pid) and str(demo.dir) in pathlib.Path(f"/proc/{pid}/cmdline").read_text():
             os.killpg(pid, signal.SIGTERM)
@@ -174,4 +191,5 @@ def stop(dir):
 
 BEGAN = time.monotonic()
 if __name__ == "__main__":
+    from demo import psql, start, stop, workload   # one module, also for demo_mysql
     {"start": start, "workload": workload, "psql": psql, "stop": stop}[sys.argv[1]](*sys.argv[2:])
