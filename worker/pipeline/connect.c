@@ -178,7 +178,7 @@ int connect_source_keep(KeptSource *kept, const cJSON *source, Beat beat, Error 
         return -1;
     }
     kept->made_of = made_of;
-    return 0;
+    return 1;
 }
 
 void connect_source_drop(KeptSource *kept)

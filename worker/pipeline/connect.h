@@ -27,6 +27,7 @@ typedef struct KeptSink {
     char *made_of;
 } KeptSink;
 
+/* 1 = opened anew, 0 = kept. */
 int connect_source_keep(KeptSource *kept, const cJSON *source, Beat beat, Error *error);
 void connect_source_drop(KeptSource *kept);
 int connect_sink_keep(KeptSink *kept, const cJSON *target, Beat beat, Error *error);

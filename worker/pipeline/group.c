@@ -1,8 +1,9 @@
 /*
- * group.c - a claimed load range or up to 64 small change ranges, landed and committed together.
+ * group.c - a claimed load range, or small change ranges: up to GROUP_BATCHES_MAX of them are landed and committed together.
  *
  * One transaction seals all last files of the group, then the objects are completed, then one manifest and one transaction
- * commit them. A batch that fails leaves the group and the others go on.
+ * commit them. A batch that fails leaves the group and the others go on. A claim of one log may be of many groups: the log is read once
+ * for all of them (source_stage).
  */
 #include "pipeline/announce.h"
 #include "pipeline/landing.h"
@@ -13,6 +14,7 @@
 #include "base/log.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define SETTLE_ROUNDS_MAX 100 /* each round adopts at least one file an older attempt left */
 
@@ -178,11 +180,45 @@ static bool error_is_common(const Error *error)
     return error->kind == ERROR_TRANSIENT || error->kind == ERROR_INTERRUPTED || error->kind == ERROR_INTERNAL;
 }
 
+/* All batches of the claim, group by group. */
+static int group_batches(Group *group, const cJSON *batches, Error *error)
+{
+    const Work *work = group->work;
+    const cJSON *batch;
+
+    cJSON_ArrayForEach(batch, batches) {
+        int status = group_add(group, batch, error);
+
+        if (status < 0 && error_is_common(error)) {
+            Error flush;
+
+            group_release(work, batch->next);
+            if (error->kind == ERROR_INTERRUPTED || group->commit) {
+                group_fail(group, error);
+                while (group->count)
+                    landing_drop(group->landings[--group->count]);
+                return -1;
+            }
+            group_flush(group, &flush);
+            return -1;
+        }
+        if (group->count == GROUP_BATCHES_MAX || (!group->commit && group_memory(group) > GROUP_BYTES_MAX))
+            if (group_flush(group, error) < 0) {
+                group_release(work, batch->next);
+                return -1;
+            }
+    }
+    return group_flush(group, error);
+}
+
 int group_run(const Work *work, Error *error)
 {
     Group group = {.work = work};
-    const cJSON *batches = json_member(work->claim, "batches"), *batch;
+    const cJSON *batches = json_member(work->claim, "batches");
+    const bool load = strcmp(json_text(work->claim, "work", ""), "load") == 0;
+    Error ignored;
     bool done;
+    int status;
 
     if (!batches || !batches->child)
         return 0;
@@ -196,27 +232,12 @@ int group_run(const Work *work, Error *error)
         if (done)
             return 0;
     }
-    cJSON_ArrayForEach(batch, batches) {
-        int status = group_add(&group, batch, error);
-
-        if (status < 0 && error_is_common(error)) {
-            Error flush;
-
-            group_release(work, batch->next);
-            if (error->kind == ERROR_INTERRUPTED || group.commit) {
-                group_fail(&group, error);
-                while (group.count)
-                    landing_drop(group.landings[--group.count]);
-                return -1;
-            }
-            group_flush(&group, &flush);
-            return -1;
-        }
-        if (group.count == GROUP_BATCHES_MAX || (!group.commit && group_memory(&group) > GROUP_BYTES_MAX))
-            if (group_flush(&group, error) < 0) {
-                group_release(work, batch->next);
-                return -1;
-            }
+    if (!load && source_stage(work->source, batches, error) < 0) {
+        work_fail(work, work_tickets(batches->child, WORK_ALL), error);
+        return -1;
     }
-    return group_flush(&group, error);
+    status = group_batches(&group, batches, error);
+    if (!load)
+        (void)source_stage(work->source, NULL, &ignored);
+    return status;
 }

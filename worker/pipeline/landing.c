@@ -148,6 +148,13 @@ static int landing_reader_open(Landing *landing, Error *error)
     return source_read(landing->work->source, &spec, &landing->reader, error);
 }
 
+static void landing_reader_close(Landing *landing)
+{
+    landing->nulled = landing_nulled(landing);
+    reader_close(landing->reader);
+    landing->reader = NULL;
+}
+
 static void landing_lands(Landing *landing)
 {
     const FormatSpec spec = landing_format(landing);
@@ -314,8 +321,7 @@ int landing_settle(Landing *landing, SinkOutcome outcome, const SinkHead *head, 
     landing_file_close(landing);
     if (outcome == SINK_EXISTS) {
         /* An older attempt of ours won the key. It may hold fewer rows than we wrote: read on behind its last one. */
-        reader_close(landing->reader);
-        landing->reader = NULL;
+        landing_reader_close(landing);
     }
     return 0;
 }
@@ -395,8 +401,7 @@ static int landing_end(Landing *landing, Error *error)
     if (status == 0 && landing->is_load && !json_member(json_member(landing->batch, "keys"), "columns"))
         status = source_position_after(landing->work->source, landing->position_after, sizeof landing->position_after, error);
     if (!landing->is_load) {
-        reader_close(landing->reader);
-        landing->reader = NULL;
+        landing_reader_close(landing);
     }
     return status;
 }
@@ -456,6 +461,11 @@ void landing_close(Landing *landing)
     cJSON_Delete(landing->files);
     cJSON_Delete(landing->announced);
     *landing = (Landing){0};
+}
+
+int64_t landing_nulled(const Landing *landing)
+{
+    return landing->nulled + (landing->reader ? reader_nulled(landing->reader) : 0);
 }
 
 size_t landing_memory(const Landing *landing)

@@ -41,6 +41,7 @@ typedef struct Landing {
     char position[POSITION_TEXT_MAX], position_after[POSITION_TEXT_MAX];
     uint64_t file_bytes_target;
     Reader *reader;
+    int64_t nulled;        /* values that readers let go so far gave as null because no type holds them */
     LandingFile file;
     cJSON *seals;          /* every attempt noted for this batch, ours included */
     cJSON *files;          /* figures of the objects that stand (done.files) */
@@ -58,6 +59,9 @@ cJSON *landing_seal(Landing *landing, bool last_file);
 /* Takes in what completing the file gave: ours, or an earlier attempt to be adopted (then the batch is read on behind it). */
 int landing_settle(Landing *landing, SinkOutcome outcome, const SinkHead *head, Error *error);
 void landing_close(Landing *landing);
+/* Values landed as null because no type holds them, as far as this worker read the batch: rows of files that an earlier attempt left are not
+ * read again, and not counted. */
+int64_t landing_nulled(const Landing *landing);
 size_t landing_memory(const Landing *landing);
 /* What the files of this batch are to be; it borrows from the batch and the claim. */
 FormatSpec landing_format(const Landing *landing);

@@ -40,6 +40,8 @@ static cJSON *manifest_batch(const Landing *landing)
     if (landing->position_after[0])
         cJSON_AddStringToObject(entry, "position_after", landing->position_after);
     cJSON_AddItemToObject(entry, "files", cJSON_Duplicate(landing->files, true));
+    if (landing_nulled(landing))
+        cJSON_AddNumberToObject(entry, "nulled", (double)landing_nulled(landing));
     if (landing->announced)
         cJSON_AddItemToObject(entry, "announced", cJSON_Duplicate(landing->announced, true));
     return entry;
@@ -145,6 +147,8 @@ static int commit_message(const Work *work, const cJSON *manifest, int64_t commi
         member_copy(done, entry, "position_after");
         member_copy(done, entry, "files");
         member_copy(done, entry, "announced");
+        if (json_member(entry, "nulled"))
+            member_copy(done, entry, "nulled");
         cJSON_AddItemToArray(list, done);
     }
     *ret = message;

@@ -11,12 +11,14 @@
 #include "base/log.h"
 #include "control/control.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct Poller {
     const ChildSpec *spec;
     Control *control;
     KeptSource source;
+    char *known;   /* of the last answer on this connection, given back with the next poll_begin; NULL = the source is asked from the start */
     cJSON *failed; /* tables whose ranges could not be asked for, told with the next answer; NULL = none */
     char told[sizeof((Error *)0)->message]; /* the failure logged last: a source that stays down says so once, not at each try */
 } Poller;
@@ -99,6 +101,14 @@ static void split_failed(Poller *poller, const cJSON *split, const Error *error)
     cJSON_AddItemToArray(poller->failed, item);
 }
 
+/* What the source said it knows holds for the connection it said so on. */
+static void poller_drop(Poller *poller)
+{
+    connect_source_drop(&poller->source);
+    free(poller->known);
+    poller->known = NULL;
+}
+
 /* After the cut, which no table's load may hold up. */
 static int poller_splits(Poller *poller, const cJSON *begin, Error *error)
 {
@@ -112,7 +122,7 @@ static int poller_splits(Poller *poller, const cJSON *begin, Error *error)
         if (error->kind == ERROR_INTERRUPTED || error->kind == ERROR_FENCED || control_lost(poller->control))
             return -1;
         split_failed(poller, split, error);
-        connect_source_drop(&poller->source);
+        poller_drop(poller);
     }
     return 0;
 }
@@ -129,15 +139,26 @@ static void answer_failed(Poller *poller, cJSON *answer)
 static int poller_poll(Poller *poller, const cJSON *begin, Error *error)
 {
     const cJSON *ask = json_member(begin, "ask");
+    const char *known;
     cJSON *answer;
+    int anew = connect_source_keep(&poller->source, json_member(begin, "source"), poller->spec->beat, error);
 
-    if (connect_source_keep(&poller->source, json_member(begin, "source"), poller->spec->beat, error) < 0)
+    if (anew < 0)
         return -1;
+    if (anew && poller->known) {
+        /* The registry's row has changed. This poll was begun with what the connection before it knew: it is asked for again. */
+        free(poller->known);
+        poller->known = NULL;
+        return 0;
+    }
     if (json_boolean(begin, "discover", false) && poller_discover(poller, begin, error) < 0)
         return -1;
     if (source_poll(poller->source.source, ask, &answer, error) < 0)
         return -1;
     answer_failed(poller, answer);
+    free(poller->known);
+    known = json_text(answer, "known", NULL);
+    poller->known = known ? strdup(known) : NULL;
     CRASH_POINT("cut_before");
     if (poller_tell(poller, "cut_store", poller_message(poller, begin), "answer", answer, error) < 0)
         return -1;
@@ -151,7 +172,7 @@ static int poller_failed(Poller *poller, const cJSON *begin, Error *error)
     cJSON *message, *answer = NULL;
     int status;
 
-    connect_source_drop(&poller->source);
+    poller_drop(poller);
     if (error->kind == ERROR_INTERRUPTED || error->kind == ERROR_FENCED || control_lost(poller->control))
         return -1;
     if (strcmp(poller->told, error->message) != 0)
@@ -180,7 +201,11 @@ static int poller_turn(Poller *poller, bool *ours, Error *error)
 {
     const int64_t began_ms = clock_monotonic_ms();
     cJSON *begin = NULL, *message = poller_message(poller, NULL);
-    int status = control_call(poller->control, "poll_begin", message, &begin, error);
+    int status;
+
+    if (poller->known)
+        cJSON_AddStringToObject(message, "known", poller->known);
+    status = control_call(poller->control, "poll_begin", message, &begin, error);
 
     cJSON_Delete(message);
     *ours = status == 0 && begin;
@@ -211,7 +236,7 @@ int poller_main(const ChildSpec *spec, Error *error)
     status = control_open(spec->conninfo, "sluice poller", spec->beat, &poller.control, error);
     while (status == 0 && ours)
         status = poller_turn(&poller, &ours, error);
-    connect_source_drop(&poller.source);
+    poller_drop(&poller);
     cJSON_Delete(poller.failed);
     control_close(poller.control);
     return status == 0 || error->kind == ERROR_INTERRUPTED || error->kind == ERROR_FENCED ? 0 : -1;

@@ -73,7 +73,7 @@ static int runner_turn(Runner *runner, Error *error)
     log_context("runner", NULL, NULL, 0);
     cJSON_AddNumberToObject(message, "worker_id", (double)runner->spec->worker_id);
     cJSON_AddNumberToObject(message, "pid", (double)getpid());
-    cJSON_AddNumberToObject(message, "max", GROUP_BATCHES_MAX);
+    cJSON_AddNumberToObject(message, "max", LOG_BATCHES_MAX);
     status = control_call(runner->control, "batch_claim", message, &claim, error);
     cJSON_Delete(message);
     if (status < 0)

@@ -7,12 +7,12 @@
 #include "source/mysql/stage.h"
 
 #include "base/limits.h"
+#include "source/mysql/log_table.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define CHUNK_BYTES_MIN KIB(4)
-#define MAP_ID_BYTES 6 /* number of the table, which changes each time the server opens it anew */
 
 typedef struct Chunk {
     struct Chunk *next;
@@ -78,6 +78,10 @@ void stage_set(Stage *stage, int table, StageState state)
     Chain *chain = &stage->chains[table];
     Chunk *chunk = chain->first;
 
+    if (state == STAGE_WHOLE) {
+        chain->state = state;
+        return;
+    }
     while (chunk) {
         Chunk *next = chunk->next;
 
@@ -171,19 +175,13 @@ static int chain_add(Stage *stage, int table, const StageItem *item, Error *erro
     return 1;
 }
 
-static bool map_is(const Chain *chain, const uint8_t *map, size_t length)
-{
-    return chain->map && chain->map_length == length && length >= MAP_ID_BYTES &&
-           memcmp(chain->map + MAP_ID_BYTES, map + MAP_ID_BYTES, length - MAP_ID_BYTES) == 0;
-}
-
 int stage_add(Stage *stage, int table, const uint8_t *map, size_t map_length, const StageItem *rows, Error *error)
 {
     const Chain *chain = &stage->chains[table];
 
     if (chain->state != STAGE_OPEN)
         return 0;
-    if (!map_is(chain, map, map_length)) {
+    if (!chain->map || !log_table_map_same(chain->map, chain->map_length, map, map_length)) {
         int kept = chain_add(stage, table, &(StageItem){.map = true, .at = rows->at, .data = map, .length = map_length}, error);
 
         if (kept <= 0)

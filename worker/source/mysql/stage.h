@@ -16,8 +16,9 @@
 typedef struct Stage Stage;
 
 typedef enum StageState {
-    STAGE_OPEN,     /* items are taken in; whole once the pass has ended */
-    STAGE_WAITING,  /* gave way: to be staged when its turn comes */
+    STAGE_WAITING,  /* not begun, or gave way: to be staged when its turn comes */
+    STAGE_OPEN,     /* a pass is under way: items are taken in */
+    STAGE_WHOLE,    /* the pass has ended: all of its range is here */
     STAGE_LARGE,    /* gave way: to be read from the log by itself */
     STAGE_DONE      /* read out and forgotten */
 } StageState;
@@ -43,7 +44,7 @@ int stage_new(int tables, size_t bytes_max, Stage **ret, Error *error);
 void stage_free(Stage *stage);
 
 StageState stage_state(const Stage *stage, int table);
-/* Forgets the table's items. STAGE_OPEN: a new pass begins for it. */
+/* Forgets the table's items, but for STAGE_WHOLE. */
 void stage_set(Stage *stage, int table, StageState state);
 /* Copies rows of a table, and `map` before them where it is another one than that of the rows before (the number that the server gives the table
  * apart). A table that is not open takes nothing; it, or another, may cease to be open here. */
