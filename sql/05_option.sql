@@ -54,6 +54,8 @@ INSERT INTO _sluice.option (scope, name, type, low, high, choices, default_value
 	('table', 'exclude', 'list', NULL, NULL, NULL, NULL, false, 'columns that are not landed'),
 	('table', 'key', 'list', NULL, NULL, NULL, NULL, false, 'columns of the key, where the source declares none or another'),
 	('table', 'load_range_rows', 'integer', 1, 1000000000, NULL, '500000', false, 'rows of one load range'),
+	('table', 'zero_dates', 'text', NULL, NULL, '{null,text}', 'null', false, 'MySQL and MariaDB: dates such as 0000-00-00 become NULL and are counted, or all date columns land as text'),
+	('table', 'cascade', 'text', NULL, NULL, '{refuse,accept}', 'refuse', false, 'MySQL and MariaDB: a child of ON DELETE or ON UPDATE CASCADE or SET NULL, whose changes the log leaves out, is refused or lands inexact'),
 	('source/sqlserver', 'host', 'text', NULL, 253, NULL, NULL, true, 'host name or address'),
 	('source/sqlserver', 'instance', 'text', NULL, 128, NULL, NULL, false, 'named instance'),
 	('source/sqlserver', 'port', 'integer', 1, 65535, NULL, '1433', false, 'TCP port'),
@@ -75,6 +77,7 @@ INSERT INTO _sluice.option (scope, name, type, low, high, choices, default_value
 	('source/sqlserver', 'lock_timeout_ms', 'integer', 100, 600000, NULL, NULL, false, 'milliseconds that a read waits for a lock'),
 	('source/sqlserver', 'poll_ms', 'integer', 10, 3600000, NULL, NULL, false, 'milliseconds from the beginning of a poll to that of the next; the setting poll_interval_ms where not given'),
 	('source/sqlserver', 'max_connections', 'integer', 2, 1000, NULL, '10', false, 'connections to this source at once, the poller''s among them'),
+	('source/mysql', 'load_lock', 'boolean', NULL, NULL, NULL, NULL, false, 'where GTIDs are off: a load takes FLUSH TABLES WITH READ LOCK for the moment in which it begins'),
 	('target/file', 'path', 'text', NULL, 4096, NULL, NULL, true, 'absolute folder on the worker''s machine'),
 	('target/file', 'prefix', 'text', NULL, 512, NULL, NULL, false, 'folder below path'),
 	('target/file', 'unfenced', 'boolean', NULL, NULL, NULL, NULL, false, 'accept a target that cannot refuse to overwrite'),
@@ -104,6 +107,24 @@ INSERT INTO _sluice.option (scope, name, type, low, high, choices, default_value
 	('target/s3', 'parallel_parts', 'integer', 1, 8, NULL, NULL, false, 'parts under way at once, each in memory; fewer while the store says SlowDown. Default 4'),
 	('target/s3', 'tries', 'integer', 1, 100, NULL, NULL, false, 'attempts at a request before the batch is tried again later'),
 	('target/s3', 'unfenced', 'boolean', NULL, NULL, NULL, NULL, false, 'accept a target that cannot refuse to overwrite');
+
+INSERT INTO _sluice.option (scope, name, type, low, high, choices, default_value, required, doc)
+SELECT 'source/' || k.kind, o.name, o.type, o.low, o.high, o.choices::text[], o.default_value, o.name = 'host', o.doc
+FROM (VALUES ('mysql'), ('mariadb')) k(kind), (VALUES
+	('host', 'text', NULL, 253, NULL, NULL, 'host name or address'),
+	('port', 'integer', 1, 65535, NULL, '3306', 'TCP port'),
+	('user', 'text', NULL, 128, NULL, NULL, 'login'),
+	('password_env', 'text', NULL, 255, NULL, NULL, 'environment variable of the worker that holds the password'),
+	('password_file', 'text', NULL, 4096, NULL, NULL, 'file (mode 0600) on the worker''s machine that holds the password'),
+	('vault', 'text', NULL, 255, NULL, NULL, 'entry of the worker''s encrypted file that holds the password, and may hold address and user'),
+	('encryption', 'text', NULL, NULL, '{off,request,require}', NULL, 'TLS on the wire'),
+	('ca_file', 'text', NULL, 1000, NULL, NULL, 'CA certificates, or system'),
+	('check_hostname', 'boolean', NULL, NULL, NULL, NULL, 'compare the certificate''s name; the default where ca_file is set'),
+	('login_timeout', 'integer', 1, 50, NULL, NULL, 'seconds that a login may take'),
+	('query_timeout', 'integer', 1, 86400, NULL, NULL, 'seconds that a query may take'),
+	('poll_ms', 'integer', 10, 3600000, NULL, NULL, 'milliseconds from the beginning of a poll to that of the next; the setting poll_interval_ms where not given'),
+	('max_connections', 'integer', 4, 1000, NULL, '10', 'connections to this source at once: two of the poller, two of each runner'))
+	o(name, type, low, high, choices, default_value, doc);
 
 INSERT INTO _sluice.option (scope, name, type, low, high, choices, only_for, doc) VALUES
 	('table', 'row_group_bytes', 'integer', 16384, 1073741824, NULL, '{parquet}', 'bytes of a row group, compressed (default 64 MiB); less where memory is short'),

@@ -11,6 +11,8 @@ CREATE TABLE _sluice.source_table (
 	temporal    text,
 	key         jsonb NOT NULL DEFAULT '[]',
 	primary_key jsonb NOT NULL DEFAULT '[]',
+	engine      text,
+	cascades    jsonb NOT NULL DEFAULT '[]',
 	PRIMARY KEY (source_id, object_id)
 );
 CREATE INDEX source_table_name ON _sluice.source_table (source_id, schema_name, table_name);
@@ -39,10 +41,16 @@ CREATE TABLE _sluice.capture_instance (
 	readable         boolean,
 	columns          jsonb,
 	key              jsonb,
+	mark             jsonb,
+	change           text CHECK (change IN ('truncate', 'drop', 'create', 'partition')),
+	message          text,
+	ahead            boolean NOT NULL DEFAULT false,
 	PRIMARY KEY (source_id, instance)
 );
 CREATE INDEX capture_instance_table ON _sluice.capture_instance (source_id, source_object_id);
-COMMENT ON TABLE _sluice.capture_instance IS 'Capture instances of a source: low-water marks from each poll, columns from discovery (NULL until then)';
+CREATE INDEX capture_instance_ahead ON _sluice.capture_instance (source_id, source_object_id) WHERE ahead;
+COMMENT ON TABLE _sluice.capture_instance IS 'Capture instances of a source: low-water marks from each poll, columns from discovery (NULL until then). Of a source with one log: shapes, the columns of a table above a position; ahead: its table has not come to it';
+COMMENT ON COLUMN _sluice.capture_instance.change IS 'Of a shape: what was before it is of another life of the table';
 
 CREATE TABLE _sluice.check_step (
 	source_id bigint REFERENCES _sluice.source ON DELETE CASCADE,

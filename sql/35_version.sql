@@ -11,31 +11,51 @@ AS $$
 $$;
 COMMENT ON FUNCTION _sluice.key_names(_sluice.tab, bigint, jsonb) IS 'Names of the key columns: as asked, else primary key, else the key loads use, else the capture instance''s index';
 
+CREATE FUNCTION _sluice.instance_columns(c _sluice.capture_instance) RETURNS TABLE (n bigint, name text, facts jsonb)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+	-- A shape says all of its columns itself; a capture instance has the types, the rest is as last discovered.
+	SELECT e.n, e.f ->> 'name', e.f FROM jsonb_array_elements($1.columns) WITH ORDINALITY e(f, n) WHERE _sluice.is_log($1.source_id)
+	UNION ALL
+	SELECT e.n, s.name, s.facts || (SELECT coalesce(jsonb_object_agg(p.key, p.value), '{}') FROM jsonb_each(e.f) p WHERE p.key IN ('source_type', 'type', 'precision', 'scale'))
+	FROM jsonb_array_elements($1.columns) WITH ORDINALITY e(f, n)
+	JOIN _sluice.source_column s ON s.source_id = $1.source_id AND s.object_id = $1.source_object_id AND s.name = e.f ->> 'name'
+	WHERE NOT _sluice.is_log($1.source_id)
+$$;
+COMMENT ON FUNCTION _sluice.instance_columns(_sluice.capture_instance) IS 'The columns of a capture instance or shape with what is known of each';
+
+CREATE FUNCTION _sluice.landed_type(facts jsonb, options jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT CASE WHEN $2 ->> 'zero_dates' = 'text' AND $1 ->> 'type' IN ('date', 'timestamp', 'timestamptz') THEN '{"type": "string"}'
+		ELSE jsonb_build_object('type', $1 -> 'type') END
+$$;
+COMMENT ON FUNCTION _sluice.landed_type(jsonb, jsonb) IS 'The type in which a column lands: text where dates that are none are to be kept';
+
 CREATE FUNCTION _sluice.columns_build(t _sluice.tab, c _sluice.capture_instance) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 	WITH k AS (
 		SELECT e.name, e.n FROM jsonb_array_elements_text(_sluice.key_names($1, $2.source_object_id, $2.key)) WITH ORDINALITY e(name, n)
 	), col AS (
-		SELECT i.f ->> 'name' AS name, i.n, s.facts, i.f AS captured,
-			row_number() OVER (PARTITION BY lower(i.f ->> 'name') ORDER BY i.n) AS twin
-		FROM jsonb_array_elements($2.columns) WITH ORDINALITY i(f, n)
-		JOIN _sluice.source_column s ON s.source_id = $1.source_id AND s.object_id = $2.source_object_id AND s.name = i.f ->> 'name'
-		WHERE coalesce(s.facts -> 'computed', 'null') = 'null' AND NOT coalesce($1.options -> 'exclude', '[]') ? (i.f ->> 'name')
+		SELECT i.name, i.n, i.facts, row_number() OVER (PARTITION BY lower(i.name) ORDER BY i.n) AS twin
+		FROM _sluice.instance_columns($2) i
+		WHERE coalesce(i.facts -> 'computed', 'null') = 'null' AND NOT coalesce($1.options -> 'exclude', '[]') ? i.name
 	)
 	SELECT coalesce(jsonb_agg(jsonb_build_object(
 		-- Spark and DuckDB see two columns that differ in case, or one named like a partition, as one.
 		'name', CASE WHEN col.twin > 1 OR lower(col.name) ~ '^_sluice_|^sluice_(epoch|kind|day|hour)$' THEN col.name || '_' || col.n ELSE col.name END,
 		'source_name', col.name,
-		'source_type', coalesce(col.captured -> 'source_type', col.facts -> 'source_type'),
-		'type', coalesce(col.captured -> 'type', col.facts -> 'type'),
-		'precision', coalesce(col.captured -> 'precision', col.facts -> 'precision'),
-		'scale', coalesce(col.captured -> 'scale', col.facts -> 'scale'),
+		'source_type', col.facts -> 'source_type',
+		'precision', col.facts -> 'precision',
+		'scale', col.facts -> 'scale',
 		'nullable', coalesce(col.facts -> 'nullable', 'true'),
 		'large', coalesce(col.facts -> 'large', 'false'),
 		'key_ordinal', coalesce(k.n, 0),
-		'collation', col.facts -> 'collation') ORDER BY col.n), '[]')
-	FROM col LEFT JOIN k ON k.name = col.name
+		'collation', col.facts -> 'collation') || _sluice.landed_type(col.facts, $1.options)
+		-- The log of MySQL has instants without an offset.
+		|| CASE WHEN l.log AND col.facts ->> 'type' = 'timestamptz' THEN '{"utc": true}' ELSE '{}' END::jsonb ORDER BY col.n), '[]')
+	FROM (SELECT _sluice.is_log($2.source_id) AS log) l CROSS JOIN col LEFT JOIN k ON k.name = col.name
 $$;
 COMMENT ON FUNCTION _sluice.columns_build(_sluice.tab, _sluice.capture_instance) IS 'The columns that a table lands from a capture instance, computed and excluded ones left out';
 
@@ -57,11 +77,8 @@ COMMENT ON FUNCTION _sluice.column_unknown(bigint, bigint, jsonb) IS 'The first 
 CREATE FUNCTION _sluice.columns_refused(t _sluice.tab, c _sluice.capture_instance) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT string_agg(format('%s (%s)', s.name, s.facts ->> 'refused'), ', ' ORDER BY s.ordinal)
-	FROM _sluice.source_column s
-	WHERE s.source_id = $1.source_id AND s.object_id = $2.source_object_id AND s.facts ->> 'refused' IS NOT NULL
-		AND EXISTS (SELECT FROM jsonb_array_elements($2.columns) i WHERE i ->> 'name' = s.name)
-		AND NOT coalesce($1.options -> 'exclude', '[]') ? s.name
+	SELECT string_agg(format('%s (%s)', s.name, s.facts ->> 'refused'), ', ' ORDER BY s.n)
+	FROM _sluice.instance_columns($2) s WHERE s.facts ->> 'refused' IS NOT NULL AND NOT coalesce($1.options -> 'exclude', '[]') ? s.name
 $$;
 COMMENT ON FUNCTION _sluice.columns_refused(_sluice.tab, _sluice.capture_instance) IS 'Columns that cannot be captured exactly and are not excluded, with the reason';
 
@@ -94,7 +111,33 @@ AS $$
 $$;
 COMMENT ON FUNCTION _sluice.instance_newest(bigint, bigint) IS 'The newest readable capture instance of a table';
 
-CREATE FUNCTION _sluice.version_make(t _sluice.tab, c _sluice.capture_instance, since _sluice.pos) RETURNS integer
+CREATE FUNCTION _sluice.default_landed(facts jsonb) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+	-- SQL Server tells T-SQL, which in rows that stood before counts only where NULL is refused; the others the constant itself.
+	SELECT CASE WHEN $1 ->> 'default_expression' IS NOT NULL THEN NULL
+		WHEN d.tsql AND ($1 ->> 'nullable')::boolean THEN NULL
+		WHEN CASE $1 ->> 'type' WHEN 'boolean' THEN d.value IN ('0', '1', 'true', 'false') WHEN 'date' THEN d.value ~ '^[1-9]\d{3}-\d\d-\d\d$'
+			WHEN 'timestamp' THEN d.value ~ '^[1-9]\d{3}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?$'
+			WHEN 'string' THEN $1 ->> 'source_type' ~* '^(n?(var)?char|n?text|tinytext|mediumtext|longtext|enum|set)\M'
+			ELSE $1 ->> 'type' ~ '^(u?int\d+|float\d+|decimal)$' AND d.value ~ '^-?\d+(\.\d+)?$' END THEN d.value END
+	FROM (SELECT $1 ->> 'default' ~ '^\(.*\)$' AND NOT $1 ? 'character_set' AS tsql, coalesce(replace(substring($1 ->> 'default' FROM '^\(+N?''(.*)''\)+$'), '''''', ''''),
+			substring($1 ->> 'default' FROM '^\(+(-?[0-9.]+)\)+$'), $1 ->> 'default') AS value) d
+$$;
+COMMENT ON FUNCTION _sluice.default_landed(jsonb) IS 'The constant that rows which stood before hold in a column that was added; NULL where there is none, or none that a text could name';
+
+CREATE FUNCTION _sluice.columns_since(columns jsonb, before jsonb, c _sluice.capture_instance, since _sluice.pos) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT coalesce(jsonb_agg(e.c || CASE WHEN h.c IS NULL THEN jsonb_build_object('since', $4, 'default', _sluice.default_landed(i.facts))
+		WHEN h.c ? 'since' THEN jsonb_build_object('since', h.c -> 'since', 'default', h.c -> 'default') ELSE '{}' END ORDER BY e.n), '[]')
+	FROM jsonb_array_elements($1) WITH ORDINALITY e(c, n)
+	LEFT JOIN jsonb_array_elements($2) h(c) ON h.c ->> 'source_name' = e.c ->> 'source_name'
+	LEFT JOIN _sluice.instance_columns($3) i ON i.name = e.c ->> 'source_name'
+$$;
+COMMENT ON FUNCTION _sluice.columns_since(jsonb, jsonb, _sluice.capture_instance, _sluice.pos) IS 'Columns of a version within an epoch: those that the version before lacks say since when there are values, and what older rows hold';
+
+CREATE FUNCTION _sluice.version_make(t _sluice.tab, c _sluice.capture_instance, since _sluice.pos, before jsonb DEFAULT NULL) RETURNS integer
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -102,6 +145,9 @@ DECLARE
 	keys jsonb;
 	made integer;
 BEGIN
+	IF before IS NOT NULL THEN
+		cols := _sluice.columns_since(cols, before, c, since);
+	END IF;
 	SELECT coalesce(jsonb_agg(s.facts || k.value ORDER BY k.ordinality), '[]') INTO keys
 	FROM _sluice.source_table st, jsonb_array_elements(st.key) WITH ORDINALITY k
 	JOIN _sluice.source_column s ON s.source_id = t.source_id AND s.object_id = c.source_object_id AND s.name = k.value ->> 'name'
@@ -121,7 +167,12 @@ BEGIN
 	RETURN made;
 END
 $$;
-COMMENT ON FUNCTION _sluice.version_make(_sluice.tab, _sluice.capture_instance, _sluice.pos) IS 'A table''s schema version for a capture instance, made where the newest differs';
+COMMENT ON FUNCTION _sluice.version_make(_sluice.tab, _sluice.capture_instance, _sluice.pos, jsonb) IS 'A table''s schema version for a capture instance, made where the newest differs; before: the columns of the version that it follows within an epoch';
+
+CREATE FUNCTION _sluice.version_now(t _sluice.tab) RETURNS _sluice.schema_version
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$ SELECT v FROM _sluice.schema_version v WHERE v.table_id = $1.table_id AND v.version = $1.version $$;
+COMMENT ON FUNCTION _sluice.version_now(_sluice.tab) IS 'A table''s current schema version';
 
 CREATE FUNCTION _sluice.keyless(t _sluice.tab) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp

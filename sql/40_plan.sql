@@ -100,6 +100,15 @@ END
 $$;
 COMMENT ON FUNCTION _sluice.plan_resync(bigint) IS 'Resyncs that were asked for begin, between batches';
 
+CREATE FUNCTION _sluice.shape_fresh(c _sluice.capture_instance) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+	-- The stream begins where the shape does, so the shape is as young as the table's last reset; a load's L is the cut or later.
+	SELECT c.mark IS NULL OR coalesce(x.discovered_at >= x.discover_asked_at AND c.start <= x.position AND c.start_before = c.start, false)
+	FROM _sluice.source_state x, (SELECT $1.*) c WHERE x.source_id = c.source_id
+$$;
+COMMENT ON FUNCTION _sluice.shape_fresh(_sluice.capture_instance) IS 'May an epoch begin with this shape? A capture instance always may';
+
 CREATE FUNCTION _sluice.plan_epoch(source_id bigint) RETURNS integer
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -115,7 +124,7 @@ BEGIN
 		ORDER BY x.table_id FOR UPDATE
 	LOOP
 		c := _sluice.instance_newest(t.source_id, t.source_object_id);
-		CONTINUE WHEN c.instance IS NULL;
+		CONTINUE WHEN c.instance IS NULL OR NOT _sluice.shape_fresh(c);
 		job := t.job_id;
 		IF NOT EXISTS (SELECT FROM _sluice.job j WHERE j.job_id = job AND j.ended_at IS NULL) THEN
 			INSERT INTO _sluice.job (kind, source_id, target_id, table_id, mode, who, state, started_at)
@@ -208,6 +217,8 @@ BEGIN
 	CROSS JOIN LATERAL (SELECT greatest(t.position, t.load_low)::_sluice.pos AS low) w
 	WHERE t.source_id = $1 AND t.wanted = 'run' AND t.phase = 'loading' AND t.trouble IS NULL AND t.fence_position IS NOT NULL
 		AND t.load_exact -- a scan without key: proved exact first, or made again
+		-- A shape that came meanwhile ends this epoch: its load is made again.
+		AND NOT EXISTS (SELECT FROM _sluice.capture_instance a WHERE a.source_id = t.source_id AND a.source_object_id = t.source_object_id AND a.ahead)
 		AND NOT EXISTS (SELECT FROM _sluice.batch b WHERE b.table_id = t.table_id)
 	ON CONFLICT DO NOTHING;
 	GET DIAGNOSTICS planned = ROW_COUNT;
@@ -215,6 +226,31 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION _sluice.plan_fence(bigint) IS 'Loaded tables whose fence is known get the batch that ends their load';
+
+CREATE FUNCTION _sluice.cdc_ready(source_id bigint) RETURNS TABLE (table_id bigint, high _sluice.pos, o jsonb, due boolean)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+	RETURN QUERY WITH ready AS (
+		SELECT t.table_id, t.pending_since, s.source_time, l.log, w.high, o.full, n.valid_from <= s.position OR (l.log AND w.high < s.position) AS ends
+		FROM _sluice.tab t JOIN _sluice.source_state s USING (source_id)
+		LEFT JOIN _sluice.schema_version n ON n.table_id = t.table_id AND n.version = t.next_version
+		CROSS JOIN (SELECT _sluice.is_log($1) AS log) l
+		CROSS JOIN LATERAL (SELECT (SELECT _sluice.options_full('table', '{}')) || _sluice.profile_default(t.options) || t.options AS full OFFSET 0) o
+		CROSS JOIN LATERAL (SELECT least(s.position, n.valid_from, _sluice.instance_limit(t))::_sluice.pos AS high) w
+		WHERE t.source_id = $1 AND t.wanted = 'run' AND t.trouble IS NULL AND t.pending_since IS NOT NULL AND t.position < w.high
+			-- A change log a table keeps what it has until the load is over; one log for all is not read twice, its changes land during the load.
+			AND (t.phase = 'streaming' OR (t.phase = 'loading' AND t.fence_position IS NULL AND NOT _sluice.keyless(t)
+				AND (l.log OR s.source_time - t.epoch_at > make_interval(mins => coalesce((s.jobs ->> 'retention_minutes')::integer, 4320)) / 2)))
+			AND NOT EXISTS (SELECT FROM _sluice.batch b WHERE b.table_id = t.table_id AND b.work <> 'load')
+	)
+	SELECT r.table_id, r.high, r.full, coalesce(r.ends, false) OR r.source_time - CASE WHEN r.log THEN min(r.pending_since) OVER (PARTITION BY r.full ->> 'max_file_age') ELSE r.pending_since END
+		>= make_interval(secs => (r.full ->> 'max_file_age')::double precision)
+	FROM ready r;
+END
+$$;
+COMMENT ON FUNCTION _sluice.cdc_ready(bigint) IS 'Tables with unread changes that may get a batch, up to where, and whether it is due. Tables of one log that wait equally long are due together: it is read once for them';
 
 CREATE FUNCTION _sluice.plan_cdc(source_id bigint) RETURNS integer
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -224,20 +260,12 @@ DECLARE
 BEGIN
 	INSERT INTO _sluice.batch (work, source_id, target_id, table_id, epoch, incarnation, version, from_pos, to_pos, stem,
 		format, target_file_bytes, max_value_bytes, lob, retention, oldest_at, cut_time)
-	SELECT 'cdc', t.source_id, t.target_id, t.table_id, t.epoch, t.incarnation, t.version, t.position, w.high,
-		lpad(to_hex(t.incarnation), 4, '0') || t.position, _sluice.batch_format(o.full), (o.full ->> 'target_file_bytes')::bigint,
-		(o.full ->> 'max_value_bytes')::bigint, CASE t.phase WHEN 'loading' THEN 'reread' ELSE o.full ->> 'lob' END, c.start_before, t.pending_since, s.source_time
-	FROM _sluice.tab t JOIN _sluice.source_state s USING (source_id)
+	SELECT 'cdc', t.source_id, t.target_id, t.table_id, t.epoch, t.incarnation, t.version, t.position, r.high,
+		lpad(to_hex(t.incarnation), 4, '0') || t.position, _sluice.batch_format(r.o), (r.o ->> 'target_file_bytes')::bigint,
+		(r.o ->> 'max_value_bytes')::bigint, CASE t.phase WHEN 'loading' THEN 'reread' ELSE r.o ->> 'lob' END, c.start_before, t.pending_since, s.source_time
+	FROM _sluice.cdc_ready($1) r JOIN _sluice.tab t USING (table_id) JOIN _sluice.source_state s USING (source_id)
 	JOIN _sluice.capture_instance c ON c.source_id = t.source_id AND c.instance = t.instance
-	LEFT JOIN _sluice.schema_version n ON n.table_id = t.table_id AND n.version = t.next_version
-	CROSS JOIN LATERAL (SELECT (SELECT _sluice.options_full('table', '{}')) || _sluice.profile_default(t.options) || t.options AS full OFFSET 0) o
-	CROSS JOIN LATERAL (SELECT least(s.position, n.valid_from, _sluice.instance_limit(t))::_sluice.pos AS high) w
-	WHERE t.source_id = $1 AND t.wanted = 'run' AND t.trouble IS NULL AND t.pending_since IS NOT NULL AND t.position < w.high
-		AND (t.phase = 'streaming' OR (t.phase = 'loading' AND t.fence_position IS NULL AND NOT _sluice.keyless(t)
-			AND s.source_time - t.epoch_at > make_interval(mins => coalesce((s.jobs ->> 'retention_minutes')::integer, 4320)) / 2))
-		AND (s.source_time - t.pending_since >= make_interval(secs => (o.full ->> 'max_file_age')::double precision)
-			OR n.valid_from <= s.position)
-		AND NOT EXISTS (SELECT FROM _sluice.batch b WHERE b.table_id = t.table_id AND b.work <> 'load')
+	WHERE r.due
 	ON CONFLICT DO NOTHING;
 	GET DIAGNOSTICS planned = ROW_COUNT;
 	RETURN planned;

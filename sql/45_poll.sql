@@ -45,18 +45,19 @@ AS $$
 $$;
 COMMENT ON FUNCTION _sluice.ask_splits(bigint) IS 'Load ranges whose upper bound is wanted: at most two unclaimed ones a runner ahead';
 
-CREATE FUNCTION _sluice.ask(x _sluice.source_state) RETURNS jsonb
+CREATE FUNCTION _sluice.ask(x _sluice.source_state, known text) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT jsonb_build_object('position', $1.position, 'ddl_after', $1.ddl_after, 'instances', _sluice.ask_instances($1.source_id),
-		'fences', (SELECT coalesce(jsonb_agg(jsonb_build_object('table_id', t.table_id, 'clock', t.fence_clock, 'after', t.fence_after) ORDER BY t.table_id), '[]')
+	SELECT CASE WHEN _sluice.is_log($1.source_id) THEN _sluice.ask_log($1, $2)
+			ELSE jsonb_build_object('position', $1.position, 'ddl_after', $1.ddl_after, 'instances', _sluice.ask_instances($1.source_id)) END
+		|| jsonb_build_object('fences', (SELECT coalesce(jsonb_agg(jsonb_build_object('table_id', t.table_id, 'clock', t.fence_clock, 'after', t.fence_after) ORDER BY t.table_id), '[]')
 			FROM _sluice.tab t WHERE t.source_id = $1.source_id AND t.phase = 'loading' AND t.wanted = 'run' AND t.fence_clock IS NOT NULL AND t.fence_position IS NULL),
 		'splits', _sluice.ask_splits($1.source_id),
 		'quiet', (SELECT coalesce(jsonb_agg(jsonb_build_object('table_id', t.table_id, 'instance', t.instance, 'from', t.load_low, 'to', t.load_high) ORDER BY t.table_id), '[]')
 			FROM _sluice.tab t WHERE t.source_id = $1.source_id AND t.phase = 'loading' AND t.wanted = 'run' AND NOT t.load_exact
 				AND t.load_high IS NOT NULL AND t.load_high <= $1.position))
 $$;
-COMMENT ON FUNCTION _sluice.ask(_sluice.source_state) IS 'What a poll asks the source';
+COMMENT ON FUNCTION _sluice.ask(_sluice.source_state, text) IS 'What a poll asks the source';
 
 CREATE FUNCTION _sluice.poll_begin(arg jsonb) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -85,7 +86,7 @@ BEGIN
 		'discover', NOT rest AND (x.discovered_at IS NULL OR x.discover_asked_at > x.discovered_at
 			OR x.discovered_at < clock_timestamp() - _sluice.seconds('discover_seconds')),
 		'check', NOT rest AND coalesce(x.check_asked_at > coalesce(x.checked_at, '-infinity'), false),
-		'ask', CASE WHEN NOT rest THEN _sluice.ask(x) ELSE 'null' END);
+		'ask', CASE WHEN NOT rest THEN _sluice.ask(x, arg ->> 'known') ELSE 'null' END);
 END
 $$;
 COMMENT ON FUNCTION _sluice.poll_begin(jsonb) IS 'Poller: what to ask now; NULL when the source is not this worker''s';
@@ -94,11 +95,12 @@ CREATE FUNCTION _sluice.cut_rewound(x _sluice.source_state, answer jsonb) RETURN
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT CASE
+		WHEN $2 ->> 'rewound' IS NOT NULL THEN left($2 ->> 'rewound', 2000)
 		WHEN ($2 ->> 'position')::_sluice.pos < $1.position THEN format('the source''s log went back from %s to %s', $1.position, $2 ->> 'position')
 		ELSE (SELECT format('%s of the database changed', string_agg(o.key, ', ' ORDER BY o.key))
 			FROM jsonb_each_text($1.identity) o JOIN jsonb_each_text($2 -> 'identity') n USING (key) WHERE o.value <> n.value HAVING count(*) > 0)
 		END
-	WHERE jsonb_typeof($2 -> 'identity') = 'object' OR $2 ->> 'position' IS NOT NULL
+	WHERE jsonb_typeof($2 -> 'identity') = 'object' OR $2 ->> 'position' IS NOT NULL OR $2 ->> 'rewound' IS NOT NULL
 $$;
 COMMENT ON FUNCTION _sluice.cut_rewound(_sluice.source_state, jsonb) IS 'Why another log stands behind the positions (restore, forced failover), or NULL';
 
@@ -125,6 +127,7 @@ AS $$
 		hint = CASE WHEN y.state = 'rewound' THEN y.hint END, fail_count = 0, polled_at = clock_timestamp(),
 		next_poll_at = y.poll_began_at + make_interval(secs => _sluice.poll_ms(s) / 1000.0),
 		position = CASE WHEN y.state = 'rewound' THEN y.position ELSE coalesce(($2 ->> 'position')::_sluice.pos, y.position) END,
+		mark = CASE WHEN y.state = 'rewound' THEN y.mark ELSE coalesce(nullif($2 -> 'mark', 'null'), y.mark) END,
 		tran_end_time = coalesce(($2 ->> 'tran_end_time')::timestamptz, y.tran_end_time),
 		source_time = coalesce(($2 ->> 'source_time')::timestamptz, clock_timestamp()), clock = $2 ->> 'clock',
 		utc_offset_minutes = coalesce(($2 ->> 'utc_offset_minutes')::integer, y.utc_offset_minutes),
@@ -174,14 +177,15 @@ COMMENT ON FUNCTION _sluice.table_low(_sluice.tab, _sluice.pos, timestamptz) IS 
 CREATE FUNCTION _sluice.instance_limit(t _sluice.tab) RETURNS _sluice.pos
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT min(CASE WHEN n.columns IS NULL THEN n.start_before ELSE v.valid_from END)::_sluice.pos
+	SELECT least((SELECT min(a.start) FROM _sluice.capture_instance a WHERE a.source_id = $1.source_id AND a.source_object_id = $1.source_object_id AND a.ahead),
+		min(CASE WHEN n.columns IS NULL THEN n.start_before ELSE v.valid_from END))::_sluice.pos
 	FROM _sluice.capture_instance c JOIN _sluice.source_state x USING (source_id)
 	JOIN _sluice.capture_instance n ON n.source_id = c.source_id AND n.source_object_id = c.source_object_id AND n.start > c.start
 	LEFT JOIN _sluice.schema_version v ON v.table_id = $1.table_id AND v.version = $1.next_version AND v.instance = n.instance
 	WHERE c.source_id = $1.source_id AND c.instance = $1.instance
 		AND (v.version IS NOT NULL OR (n.columns IS NULL AND x.discover_asked_at > coalesce(x.discovered_at, '-infinity')))
 $$;
-COMMENT ON FUNCTION _sluice.instance_limit(_sluice.tab) IS 'Where a newer capture instance begins that takes over, or may when discovery has told its columns: nothing behind it is read from the old one';
+COMMENT ON FUNCTION _sluice.instance_limit(_sluice.tab) IS 'Where a newer capture instance begins that takes over, or may when discovery has told its columns, or the next shape: nothing behind it is read as before';
 
 CREATE FUNCTION _sluice.pending_note(x _sluice.source_state, newest jsonb, source_time timestamptz) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp
@@ -207,6 +211,7 @@ AS $$
 	-- Asked again without failure: later cuts speak for it once more.
 	UPDATE _sluice.tab t SET probed_since = clock_timestamp()
 	WHERE t.source_id = $1.source_id AND t.probed_since = 'infinity' AND t.phase <> 'registered' AND coalesce(t.trouble, 'error') = 'error'
+		AND (t.trouble IS NULL OR NOT _sluice.is_log(t.source_id)) -- a table that stopped is not scanned for (ask_log)
 		AND NOT EXISTS (SELECT FROM jsonb_to_recordset($2) f(table_id bigint) WHERE f.table_id = t.table_id);
 $$;
 COMMENT ON FUNCTION _sluice.probes_note(_sluice.source_state, jsonb) IS 'Tables whose change log could not be asked: cuts do not speak for them until it can';

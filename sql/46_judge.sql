@@ -4,11 +4,11 @@ CREATE FUNCTION _sluice.instance_move(t _sluice.tab, version integer, at _sluice
 LANGUAGE sql SET search_path = pg_catalog, pg_temp
 AS $$
 	UPDATE _sluice.tab x SET version = v.version, instance = v.instance, instance_object_id = v.instance_object_id, next_version = NULL,
-		-- What was probed until now is the other instance, which logs no update of a column it lacks.
-		position = greatest(x.position, $3)::_sluice.pos, probed_since = clock_timestamp()
+		-- What was probed until now is the other instance, which logs no update of a column it lacks; one log has all of them.
+		position = greatest(x.position, $3)::_sluice.pos, probed_since = CASE WHEN _sluice.is_log(x.source_id) THEN x.probed_since ELSE clock_timestamp() END
 	FROM _sluice.schema_version v WHERE x.table_id = $1.table_id AND v.table_id = $1.table_id AND v.version = $2;
 	SELECT _sluice.event_add('info', 'instance', $1.source_id, $1.target_id, $1.table_id,
-		format('%s is read from capture instance %s as of schema version %s', $1.name, v.instance, v.version))
+		format('%s is read from %s as of schema version %s', $1.name, v.instance, v.version))
 	FROM _sluice.schema_version v WHERE v.table_id = $1.table_id AND v.version = $2;
 $$;
 COMMENT ON FUNCTION _sluice.instance_move(_sluice.tab, integer, _sluice.pos) IS 'From now on a table is read from another capture instance';
@@ -24,7 +24,7 @@ BEGIN
 	IF FOUND AND c.columns IS NULL THEN
 		RETURN;  -- discovery was asked for and comes first
 	ELSIF FOUND AND NOT EXISTS (SELECT FROM _sluice.batch b WHERE b.table_id = t.table_id) THEN
-		PERFORM _sluice.instance_move(t, _sluice.version_make(t, c, from_pos), c.start_before);
+		PERFORM _sluice.instance_move(t, _sluice.version_make(t, c, from_pos, (_sluice.version_now(t)).columns), c.start_before);
 	ELSIF FOUND THEN
 		UPDATE _sluice.source_state x SET instances_md5 = NULL WHERE x.source_id = t.source_id;  -- after the batch in hand: judge again
 	ELSE
@@ -67,7 +67,7 @@ DECLARE
 	found record;
 BEGIN
 	FOR found IN
-		SELECT t AS tab, n AS instance FROM _sluice.tab t
+		SELECT t AS tab, n AS instance, v.columns FROM _sluice.tab t
 		JOIN _sluice.capture_instance c ON c.source_id = t.source_id AND c.instance = t.instance
 		JOIN _sluice.capture_instance n ON n.source_id = t.source_id AND n.source_object_id = t.source_object_id AND n.start > c.start
 		JOIN _sluice.schema_version v ON v.table_id = t.table_id AND v.version = t.version
@@ -80,7 +80,7 @@ BEGIN
 			PERFORM _sluice.epoch_ask(found.tab, format('capture instance %s has other columns and began before what was read so far', (found.instance).instance));
 			CONTINUE;
 		END IF;
-		UPDATE _sluice.tab x SET next_version = _sluice.version_make(found.tab, found.instance, (found.instance).start_before), notice = NULL, notice_hint = NULL
+		UPDATE _sluice.tab x SET next_version = _sluice.version_make(found.tab, found.instance, (found.instance).start_before, found.columns), notice = NULL, notice_hint = NULL
 		WHERE x.table_id = (found.tab).table_id;
 	END LOOP;
 END
@@ -178,6 +178,7 @@ AS $$
 DECLARE
 	x _sluice.source_state := _sluice.poll_lock(arg);
 	answer jsonb := arg -> 'answer';
+	log boolean := _sluice.is_log(x.source_id);
 	reason text;
 	moved boolean;
 BEGIN
@@ -189,19 +190,25 @@ BEGIN
 	IF reason IS NOT NULL OR x.state = 'rewound' THEN
 		RETURN jsonb_build_object('planned', 0);
 	END IF;
-	moved := _sluice.instances_store(x.source_id, coalesce(answer -> 'instances', '[]'));
-	-- Followed before changes are noted: a table's position never passes the start of its next instance.
-	PERFORM _sluice.instances_follow(x.source_id) WHERE moved;
+	-- Followed before changes are noted: a table's position never passes the start of its next instance or shape.
+	IF log THEN
+		moved := _sluice.log_store(x, answer);
+	ELSE
+		moved := _sluice.instances_store(x.source_id, coalesce(answer -> 'instances', '[]'));
+		PERFORM _sluice.instances_follow(x.source_id) WHERE moved;
+	END IF;
 	PERFORM _sluice.pending_note(x, coalesce(answer -> 'newest', '[]'),
 		coalesce((answer ->> 'source_time')::timestamptz, clock_timestamp()));
 	PERFORM _sluice.probes_note(x, coalesce(answer -> 'failed', '[]'));
 	IF moved THEN
 		-- Only a low-water mark that moves can overtake a table, only a new instance can be followed.
-		PERFORM _sluice.instances_judge(x);
+		-- One log is scanned without a gap up to the new cut, whatever was purged behind the scan.
+		PERFORM _sluice.instances_judge(CASE WHEN log THEN y ELSE x END) FROM _sluice.source_state y WHERE y.source_id = x.source_id;
 	END IF;
-	PERFORM _sluice.instances_switch(x.source_id, coalesce((answer ->> 'position')::_sluice.pos, x.position), x.poll_began_at);
+	PERFORM _sluice.instances_switch(x.source_id, coalesce((answer ->> 'position')::_sluice.pos, x.position), x.poll_began_at) WHERE NOT log;
+	PERFORM _sluice.shapes_follow(x.source_id) WHERE log;
 	PERFORM _sluice.fence_note(x.source_id, answer);
-	PERFORM _sluice.ddl_note(x.source_id, coalesce(answer -> 'ddl', '[]'));
+	PERFORM CASE WHEN log THEN _sluice.log_ddl(x.source_id, coalesce(answer -> 'ddl', '[]')) ELSE _sluice.ddl_note(x.source_id, coalesce(answer -> 'ddl', '[]')) END;
 	RETURN jsonb_build_object('planned', _sluice.plan(x.source_id));
 END
 $$;
@@ -239,7 +246,10 @@ DECLARE
 	x _sluice.source_state := _sluice.poll_lock(arg);
 	now_state text := CASE WHEN arg ->> 'kind' = 'permanent' THEN 'error' ELSE 'retrying' END;
 BEGIN
-	IF x.state <> 'rewound' THEN
+	IF _sluice.is_log(x.source_id) AND x.state <> 'rewound' AND arg ->> 'kind' IN ('rewound', 'lost') THEN
+		-- The server itself says that its log does not go on from our cut.
+		PERFORM CASE arg ->> 'kind' WHEN 'rewound' THEN _sluice.source_rewound(x, left(arg ->> 'message', 2000)) ELSE _sluice.log_lost(x, left(arg ->> 'message', 1000)) END;
+	ELSIF x.state <> 'rewound' THEN
 		UPDATE _sluice.source_state y SET state = now_state, code = arg ->> 'code', message = left(arg ->> 'message', 2000),
 			hint = coalesce(left(arg ->> 'hint', 2000), 'SELECT * FROM sluice.check_source(''' || s.name || ''');')
 		FROM _sluice.source s WHERE y.source_id = x.source_id AND s.source_id = x.source_id;

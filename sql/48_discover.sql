@@ -4,9 +4,10 @@ CREATE FUNCTION _sluice.facts_tables(source_id bigint, tables jsonb) RETURNS voi
 LANGUAGE sql SET search_path = pg_catalog, pg_temp
 AS $$
 	DELETE FROM _sluice.source_table s WHERE s.source_id = $1;
-	INSERT INTO _sluice.source_table (source_id, object_id, schema_name, table_name, rows, cdc, memory_optimized, temporal, key, primary_key)
-	SELECT $1, (t ->> 'object_id')::bigint, t ->> 'schema', t ->> 'table', (t ->> 'rows')::bigint, coalesce((t ->> 'cdc')::boolean, false),
-		(t ->> 'memory_optimized')::boolean, t ->> 'temporal', coalesce(nullif(t -> 'key', 'null'), '[]'), coalesce(nullif(t -> 'primary_key', 'null'), '[]')
+	INSERT INTO _sluice.source_table (source_id, object_id, schema_name, table_name, rows, cdc, memory_optimized, temporal, key, primary_key, engine, cascades)
+	SELECT $1, (t ->> 'object_id')::bigint, t ->> 'schema', t ->> 'table', (t ->> 'rows')::bigint, coalesce((t ->> 'cdc')::boolean, _sluice.is_log($1)),
+		(t ->> 'memory_optimized')::boolean, t ->> 'temporal', coalesce(nullif(t -> 'key', 'null'), '[]'), coalesce(nullif(t -> 'primary_key', 'null'), '[]'),
+		t ->> 'engine', coalesce(nullif(t -> 'cascades', 'null'), '[]')
 	FROM jsonb_array_elements($2) t;
 	INSERT INTO _sluice.source_column (source_id, object_id, ordinal, name, facts)
 	SELECT $1, (t ->> 'object_id')::bigint, c.n, c.f ->> 'name', c.f
@@ -36,6 +37,33 @@ AS $$
 	UPDATE _sluice.tab x SET notice = $2, notice_hint = $3 WHERE x.table_id = $1.table_id AND (x.notice, x.notice_hint) IS DISTINCT FROM ($2, $3)
 $$;
 COMMENT ON FUNCTION _sluice.table_notice(_sluice.tab, text, text) IS 'What a person should know of a table that goes on nevertheless; NULL clears it';
+
+CREATE FUNCTION _sluice.cascade_refused(t _sluice.tab, s _sluice.source_table) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT format('%s is a child of ON DELETE or ON UPDATE CASCADE or SET NULL, and the server does not log what that changes: %s', $1.name,
+		(SELECT string_agg(coalesce(c ->> 'name', c #>> '{}'), ', ' ORDER BY n) FROM jsonb_array_elements($2.cascades) WITH ORDINALITY e(c, n)))
+	FROM _sluice.source_state x
+	WHERE x.source_id = $1.source_id AND $2.cascades <> '[]' AND NOT coalesce((x.server ->> 'logs_cascades')::boolean, false)
+$$;
+COMMENT ON FUNCTION _sluice.cascade_refused(_sluice.tab, _sluice.source_table) IS 'Why the log lacks changes of a table that foreign keys make; NULL where it has them all';
+
+CREATE FUNCTION _sluice.cascade_judge(t _sluice.tab, s _sluice.source_table) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	refused text := _sluice.cascade_refused(t, s);
+BEGIN
+	IF refused IS NULL THEN
+		PERFORM _sluice.table_notice(t, NULL, NULL);
+	ELSIF t.options ->> 'cascade' = 'accept' THEN
+		PERFORM _sluice.table_notice(t, 'inexact: ' || refused, 'Let the application change the child''s rows itself, or read the table again from time to time: ' || _sluice.resync_hint(t.name));
+	ELSE
+		PERFORM _sluice.trouble_set(t.table_id, 'error', '42830', refused, format('SELECT sluice.alter_table(%L, options => ''{"cascade": "accept"}''); lands it inexact, then SELECT sluice.resume_table(%1$L);', t.name));
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION _sluice.cascade_judge(_sluice.tab, _sluice.source_table) IS 'A table whose log lacks what foreign keys change stops, or lands and says that it is inexact';
 
 CREATE FUNCTION _sluice.table_resolve(t _sluice.tab) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -84,7 +112,7 @@ BEGIN
 			format('SELECT sluice.alter_table(%L, options => ...); chooses another name or leaves the column out (exclude), then SELECT sluice.resume_table(%1$L);', t.name));
 		RETURN;
 	END IF;
-	PERFORM _sluice.table_notice(t, NULL, NULL);
+	PERFORM _sluice.cascade_judge(t, s);
 END
 $$;
 COMMENT ON FUNCTION _sluice.table_resolve(_sluice.tab) IS 'Finds a registered table among the facts, or says what is in the way';
@@ -124,20 +152,47 @@ END
 $$;
 COMMENT ON FUNCTION _sluice.table_drift(_sluice.tab) IS 'Compares a table with the source as discovered: incompatible changes by on_incompatible, missing columns announced';
 
+CREATE FUNCTION _sluice.log_drift(t _sluice.tab) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	s _sluice.source_table;
+	had jsonb := (SELECT coalesce(jsonb_agg(c -> 'source_name' ORDER BY (c ->> 'key_ordinal')::integer), '[]') FROM jsonb_array_elements((_sluice.version_now(t)).columns) c
+		WHERE (c ->> 'key_ordinal')::integer > 0);
+	has jsonb;
+BEGIN
+	SELECT * INTO s FROM _sluice.source_table x WHERE x.source_id = t.source_id AND x.object_id = t.source_object_id;
+	IF NOT FOUND THEN
+		RETURN;  -- the log tells when a table is gone
+	END IF;
+	has := _sluice.key_names(t, t.source_object_id, '[]');
+	IF had <> has AND coalesce(t.options ->> 'on_incompatible', 'epoch') = 'epoch' THEN
+		PERFORM _sluice.epoch_ask(t, format('the key changed at the source from %s to %s', had, has));
+	ELSIF had <> has THEN
+		PERFORM _sluice.trouble_set(t.table_id, 'error', 'SL014', format('the key of %s changed at the source from %s to %s', t.name, had, has), _sluice.resync_hint(t.name));
+	ELSIF t.load_exact AND coalesce(t.notice, '') NOT LIKE 'inexact: rows%' THEN
+		PERFORM _sluice.cascade_judge(t, s);
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION _sluice.log_drift(_sluice.tab) IS 'What the log does not tell of a followed table: its key, and foreign keys that change it unlogged';
+
 CREATE FUNCTION _sluice.facts_store(arg jsonb) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	x _sluice.source_state := _sluice.poll_lock(arg);
 	facts jsonb := arg -> 'facts';
+	log boolean := _sluice.is_log(x.source_id);
 BEGIN
 	PERFORM _sluice.facts_tables(x.source_id, coalesce(facts -> 'tables', '[]'));
+	PERFORM _sluice.facts_shapes(x.source_id, facts) WHERE log;
 	UPDATE _sluice.source_state y SET server = facts -> 'server', database = facts -> 'database', jobs = nullif(facts -> 'jobs', 'null'),
 		discovered_at = x.poll_began_at, instances_md5 = NULL
 	WHERE y.source_id = x.source_id;
 	PERFORM _sluice.table_resolve(t) FROM _sluice.tab t
 	WHERE t.source_id = x.source_id AND t.wanted <> 'dropped' AND t.phase = 'registered' AND t.trouble IS NULL;
-	PERFORM _sluice.table_drift(t) FROM _sluice.tab t
+	PERFORM CASE WHEN log THEN _sluice.log_drift(t) ELSE _sluice.table_drift(t) END FROM _sluice.tab t
 	WHERE t.source_id = x.source_id AND t.wanted <> 'dropped' AND t.phase <> 'registered' AND t.trouble IS NULL;
 	PERFORM _sluice.rule_apply(s, r) FROM _sluice.source s JOIN _sluice.rule r USING (source_id) JOIN _sluice.target g USING (target_id)
 	WHERE s.source_id = x.source_id AND s.wanted = 'run' AND g.wanted = 'run';

@@ -8,7 +8,7 @@ CREATE VIEW _sluice.target_refused AS
 COMMENT ON VIEW _sluice.target_refused IS 'Targets that failed the conditional steps of their check and are not accepted as unfenced: they get no work but checks';
 
 CREATE VIEW _sluice.claimable AS
-	SELECT b.batch_id, b.work, b.source_id, b.target_id, b.table_id, b.commit_no, b.oldest_at, b.keyless,
+	SELECT b.batch_id, b.work, b.source_id, b.target_id, b.table_id, b.commit_no, b.oldest_at, b.keyless, b.from_pos,
 		CASE WHEN b.work IN ('check', 'recover') THEN 0 WHEN b.commit_no IS NOT NULL THEN 1 WHEN b.work = 'epoch' THEN 2 ELSE 3 END AS rank
 	FROM _sluice.batch b
 	LEFT JOIN _sluice.tab t ON t.table_id = b.table_id
@@ -46,10 +46,12 @@ AS $$
 	SELECT coalesce(array_agg(b.source_id), '{}') FROM (
 		SELECT x.source_id FROM _sluice.batch x JOIN _sluice.source s USING (source_id)
 		WHERE x.lease_until >= clock_timestamp() AND x.work IN ('load', 'cdc')
-		GROUP BY x.source_id, s.options
-		HAVING count(DISTINCT (x.lease_worker, x.lease_pid)) >= (_sluice.options_full('source/sqlserver', s.options) ->> 'max_connections')::integer - 1) b
+		GROUP BY x.source_id, s.kind, s.options
+		-- The poller has one connection and each runner; where one log is streamed, each has a second one for it.
+		HAVING count(DISTINCT (x.lease_worker, x.lease_pid)) >= (_sluice.options_full('source/' || s.kind, s.options) ->> 'max_connections')::integer
+			/ CASE WHEN _sluice.is_log(x.source_id) THEN 2 ELSE 1 END - 1) b
 $$;
-COMMENT ON FUNCTION _sluice.sources_full() IS 'Sources with as many connections as they may have; one is the poller''s';
+COMMENT ON FUNCTION _sluice.sources_full() IS 'Sources with as many connections as they may have, the poller''s among them';
 
 CREATE FUNCTION _sluice.batch_pick(last_work text) RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -73,12 +75,18 @@ END
 $$;
 COMMENT ON FUNCTION _sluice.batch_pick(text) IS 'The batch whose turn it is: recovery first, then kept commits, then the oldest unread change; loads and walks through buckets on at most half of the runners';
 
+CREATE FUNCTION _sluice.log_file(at _sluice.pos) RETURNS bigint
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$ SELECT ('x' || lpad(left($1, 8), 16, '0'))::bit(64)::bigint $$;
+COMMENT ON FUNCTION _sluice.log_file(_sluice.pos) IS 'The number of the log file in a position of MySQL or MariaDB';
+
 CREATE FUNCTION _sluice.batch_group(picked _sluice.batch, most integer) RETURNS bigint[]
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	ids bigint[];
 	members integer;
+	log boolean := _sluice.is_log(picked.source_id);
 BEGIN
 	IF picked.commit_no IS NOT NULL THEN
 		SELECT array_agg(g.batch_id) INTO ids FROM (SELECT b.batch_id FROM _sluice.batch b
@@ -93,12 +101,13 @@ BEGIN
 	END IF;
 	SELECT array_agg(c.batch_id) INTO ids FROM (SELECT x.batch_id FROM _sluice.claimable x
 		WHERE x.source_id = picked.source_id AND x.target_id = picked.target_id AND x.work = picked.work AND x.commit_no IS NULL
-		ORDER BY x.batch_id <> picked.batch_id, x.oldest_at, x.batch_id LIMIT least(greatest(most, 1), 64)) c;
+		AND (picked.work = 'epoch' OR NOT log OR abs(_sluice.log_file(x.from_pos) - _sluice.log_file(picked.from_pos)) <= 1)
+		ORDER BY x.batch_id <> picked.batch_id, x.oldest_at, x.batch_id LIMIT least(greatest(most, 1), CASE WHEN log THEN 1024 ELSE 64 END)) c;
 	SELECT array_agg(g.batch_id) INTO ids FROM (SELECT b.batch_id FROM _sluice.batch b WHERE b.batch_id = ANY (ids) ORDER BY b.batch_id FOR UPDATE SKIP LOCKED) g;
 	RETURN ids;
 END
 $$;
-COMMENT ON FUNCTION _sluice.batch_group(_sluice.batch, integer) IS 'The batches claimed together with one';
+COMMENT ON FUNCTION _sluice.batch_group(_sluice.batch, integer) IS 'The batches claimed together with one; of one log those that begin in the same file or the next, so that nobody waits for one that lags far behind';
 
 CREATE FUNCTION _sluice.seals_doc(batch_id bigint) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -120,6 +129,15 @@ AS $$
 $$;
 COMMENT ON FUNCTION _sluice.epoch_claim_doc(_sluice.tab, _sluice.source, _sluice.target) IS 'Where a table''s next epoch is claimed in the bucket, and its least number';
 
+CREATE FUNCTION _sluice.log_doc(b _sluice.batch) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT jsonb_build_object('mark', _sluice.mark_at($1.source_id, $1.incarnation, coalesce($1.from_pos, x.position)))
+		|| CASE WHEN $1.work = 'load' THEN jsonb_build_object('cut', jsonb_build_object('position', x.position, 'mark', x.mark)) ELSE '{}' END
+	FROM _sluice.source_state x WHERE x.source_id = $1.source_id
+$$;
+COMMENT ON FUNCTION _sluice.log_doc(_sluice.batch) IS 'Where a batch of a source with one log takes up reading; of a load the last cut, its L where the server names none';
+
 CREATE FUNCTION _sluice.batch_docs(ids bigint[]) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -133,7 +151,9 @@ AS $$
 		|| jsonb_build_object('schema', jsonb_build_object('id', v.table_id, 'version', v.version, 'source_schema', t.schema_name, 'source_table', t.table_name,
 		'instance', v.instance, 'instance_object_id', v.instance_object_id, 'source_object_id', v.source_object_id, 'command_id', v.command_id,
 		-- Where the source's own key is not the fold's, an update must name the row it takes away.
-		'before', t.options ? 'key' OR _sluice.keyless(t), 'images', b.format ->> 'profile' = 'debezium', 'columns', v.columns, 'announce', _sluice.announce_doc(t, v, b)))
+		'before', t.options ? 'key' OR _sluice.keyless(t), 'images', b.format ->> 'profile' = 'debezium', 'columns', v.columns, 'announce', _sluice.announce_doc(t, v, b))
+		|| CASE WHEN _sluice.is_log(b.source_id) THEN (SELECT jsonb_build_object('log_columns', c.columns) FROM _sluice.capture_instance c WHERE c.source_id = b.source_id AND c.instance = v.instance) ELSE '{}' END)
+		|| CASE WHEN _sluice.is_log(b.source_id) THEN _sluice.log_doc(b) ELSE '{}' END
 		|| CASE WHEN b.work = 'epoch' THEN _sluice.epoch_claim_doc(t, s, g) ELSE '{}' END
 		ORDER BY b.oldest_at, b.batch_id)
 	FROM _sluice.batch b JOIN _sluice.tab t USING (table_id) JOIN _sluice.source s ON s.source_id = b.source_id JOIN _sluice.target g ON g.target_id = b.target_id
@@ -288,9 +308,10 @@ BEGIN
 	IF b.work <> 'epoch' OR (arg ->> 'epoch')::bigint <= b.epoch THEN
 		PERFORM _sluice.fail('22023', format('epoch %s was not asked for', arg ->> 'epoch'), 'The number must be above the table''s last one.');
 	END IF;
-	-- Streaming begins at the cut, which is at or before every L of the load, and where the capture instance begins.
+	-- Streaming begins at the cut, which is at or before every L of the load, and where the capture instance begins. One log is
+	-- scanned for the table from where its shape begins, so that no change of its columns is missed.
 	UPDATE _sluice.tab x SET phase = 'loading', epoch = (arg ->> 'epoch')::bigint, incarnation = b.incarnation, epoch_at = clock_timestamp(),
-		position = coalesce(greatest(s.position, c.start_before), repeat('0', 20)), announced = NULL, newest = NULL, pending_since = NULL, probed_since = clock_timestamp(), load_range = 0, load_exact = true, fail_count = 0
+		position = CASE WHEN c.mark IS NOT NULL THEN c.start ELSE coalesce(greatest(s.position, c.start_before), repeat('0', 20)) END, announced = NULL, newest = NULL, pending_since = NULL, probed_since = clock_timestamp(), load_range = 0, load_exact = true, fail_count = 0
 	FROM _sluice.source_state s, _sluice.capture_instance c
 	-- A cut of a log that is gone must not begin a stream of the one that stands there now.
 	WHERE x.table_id = b.table_id AND s.source_id = b.source_id AND s.state <> 'rewound' AND c.source_id = b.source_id AND c.instance = x.instance

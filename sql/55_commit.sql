@@ -146,6 +146,20 @@ AS $$
 $$;
 COMMENT ON FUNCTION _sluice.loads_count(bigint[], jsonb) IS 'A load keeps the lowest L of its ranges';
 
+CREATE FUNCTION _sluice.nulled_note(ids bigint[], done jsonb) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp
+AS $$
+	WITH counted AS (
+		UPDATE _sluice.tab t SET nulled = t.nulled + n.nulled
+		FROM (SELECT b.table_id, sum((d ->> 'nulled')::bigint)::bigint AS nulled FROM jsonb_array_elements($2) d JOIN _sluice.batch b ON b.batch_id = (d ->> 'batch_id')::bigint
+			WHERE b.batch_id = ANY ($1) AND (d ->> 'nulled')::bigint > 0 GROUP BY b.table_id) n
+		WHERE t.table_id = n.table_id RETURNING t.source_id, t.target_id, t.table_id, t.name, n.nulled
+	)
+	SELECT _sluice.event_add('warning', 'nulled', c.source_id, c.target_id, c.table_id, format('%s values of %s landed as NULL: no date type holds them', c.nulled, c.name),
+		jsonb_build_object('hint', format('SELECT * FROM sluice.alter_table(%L, ''{"zero_dates": "text"}''); and %s keep them as text.', c.name, _sluice.resync_hint(c.name)))) FROM counted c
+$$;
+COMMENT ON FUNCTION _sluice.nulled_note(bigint[], jsonb) IS 'Values that landed as NULL because no type holds them are counted and told, once a commit and table';
+
 CREATE FUNCTION _sluice.batch_apply(ids bigint[], done jsonb, commit_no bigint, state text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -154,6 +168,7 @@ DECLARE
 BEGIN
 	PERFORM _sluice.files_store(ids, done, commit_no);
 	PERFORM _sluice.announced_store(ids, done, commit_no);
+	PERFORM _sluice.nulled_note(ids, done);
 	PERFORM _sluice.offsets_move(ids);
 	PERFORM _sluice.loads_count(ids, done) WHERE loading IS NOT NULL;
 	PERFORM _sluice.batch_end(ids, state, commit_no);

@@ -30,8 +30,10 @@ DECLARE
 	s _sluice.source;
 BEGIN
 	PERFORM _sluice.name_check('source', $1);
-	IF $2 IS DISTINCT FROM 'sqlserver' THEN
-		PERFORM _sluice.fail('22023', format('%L is not a kind of source', left($2, 40)), 'This version captures from: sqlserver.');
+	IF coalesce($2, '') NOT IN ('sqlserver', 'mysql', 'mariadb') THEN
+		PERFORM _sluice.fail('22023', format('%L is not a kind of source', left($2, 40)), 'This version captures from: sqlserver, mysql, mariadb.');
+	ELSIF $2 <> 'sqlserver' AND $5 IS NOT NULL THEN
+		PERFORM _sluice.fail('22023', format('a source of kind %s is a whole server: it has no option database', $2), 'Leave it out: tables are named source.database.table.');
 	END IF;
 	IF jsonb_typeof($9) = 'object' THEN
 		given := $9 || given;
@@ -39,7 +41,7 @@ BEGIN
 		given := $9;
 	END IF;
 	given := _sluice.options_check('source/' || $2, given);
-	PERFORM _sluice.login_check(given);
+	PERFORM _sluice.login_check($2, given);
 	PERFORM _sluice.instance_claim();
 	IF EXISTS (SELECT FROM _sluice.source x WHERE x.name = $1 AND x.wanted <> 'dropped') THEN
 		PERFORM _sluice.fail('42710', format('source %s exists already', $1), format('SELECT sluice.alter_source(%L, options => ...); changes it.', $1));
@@ -52,9 +54,9 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION sluice.add_source(text, text, text, integer, text, text, text, text, jsonb) IS
-'Registers a database to capture from. add_source(''erp'', ''sqlserver'', host => ''sql1'', database => ''ERP'', "user" => ''sluice'', password_env => ''ERP_PASSWORD''). The password itself is never stored: password_env names an environment variable of the worker, password_file a file of mode 0600. Further options (SELECT * FROM sluice.option) go into options.';
+'Registers a database, or a MySQL or MariaDB server, to capture from. add_source(''erp'', ''sqlserver'', host => ''sql1'', database => ''ERP'', "user" => ''sluice'', password_env => ''ERP_PASSWORD''), or add_source(''shop'', ''mariadb'', host => ''db1'', "user" => ''sluice'', password_env => ''SHOP_PASSWORD''): a whole server. The password itself is never stored: password_env names an environment variable of the worker, password_file a file of mode 0600. Further options (SELECT * FROM sluice.option) go into options.';
 
-CREATE FUNCTION _sluice.login_check(options jsonb) RETURNS void
+CREATE FUNCTION _sluice.login_check(kind text, options jsonb) RETURNS void
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -63,7 +65,8 @@ BEGIN
 	ELSIF options ? 'user' AND coalesce((options ->> 'kerberos')::boolean, false) THEN
 		PERFORM _sluice.fail('22023', 'options user and kerberos exclude each other', 'With kerberos the worker''s ticket logs in.');
 	ELSIF NOT options ? 'user' AND NOT options ? 'vault' AND NOT coalesce((options ->> 'kerberos')::boolean, false) THEN
-		PERFORM _sluice.fail('22023', 'option user is missing', 'Give "user" and password_env or password_file, or options => ''{"vault": "entry"}'' or ''{"kerberos": true}''.');
+		PERFORM _sluice.fail('22023', 'option user is missing', 'Give "user" and password_env or password_file, or options => ''{"vault": "entry"}'''
+			|| CASE kind WHEN 'sqlserver' THEN ' or ''{"kerberos": true}''.' ELSE '.' END);
 	ELSIF options ? 'user' AND NOT options ? 'vault' AND num_nonnulls(options ->> 'password_env', options ->> 'password_file') <> 1 THEN
 		PERFORM _sluice.fail('22023', 'exactly one of password_env and password_file is needed', 'password_env names an environment variable of the worker, password_file a file of mode 0600.');
 	ELSIF coalesce((options ->> 'check_hostname')::boolean, false) AND NOT options ? 'ca_file' THEN
@@ -73,7 +76,7 @@ BEGIN
 	END IF;
 END
 $$;
-COMMENT ON FUNCTION _sluice.login_check(jsonb) IS 'Options of a source that only make sense together';
+COMMENT ON FUNCTION _sluice.login_check(text, jsonb) IS 'Options of a source that only make sense together';
 
 CREATE FUNCTION _sluice.target_check(kind text, options jsonb) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
@@ -181,6 +184,20 @@ END
 $$;
 COMMENT ON FUNCTION _sluice.table_known(_sluice.source, text[]) IS 'Refuses a table that discovery knows to be absent or without CDC';
 
+CREATE FUNCTION _sluice.kind_check(s _sluice.source, options jsonb) RETURNS void
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF s.kind <> 'sqlserver' AND options ->> 'profile' = 'debezium' THEN
+		PERFORM _sluice.fail('0A000', format('profile debezium is not written for a source of kind %s in this version', s.kind), 'Use profile sluice or dms.');
+	ELSIF s.kind = 'sqlserver' AND (options ? 'zero_dates' OR options ? 'cascade') THEN
+		PERFORM _sluice.fail('22023', format('option %s belongs to sources of kind mysql and mariadb, and %s is of kind sqlserver', CASE WHEN options ? 'cascade' THEN 'cascade' ELSE 'zero_dates' END, s.name),
+			'Leave it out.');
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION _sluice.kind_check(_sluice.source, jsonb) IS 'Options of a table that its kind of source does not know';
+
 CREATE FUNCTION _sluice.table_add(s _sluice.source, g _sluice.target, parts text[], options jsonb, who text) RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -189,6 +206,7 @@ DECLARE
 	given jsonb := _sluice.options_check('table', options);
 	t _sluice.tab;
 BEGIN
+	PERFORM _sluice.kind_check(s, given);
 	IF EXISTS (SELECT FROM _sluice.tab x WHERE x.name = full_name AND x.wanted <> 'dropped') THEN
 		PERFORM _sluice.fail('42710', format('table %s is captured already', full_name), format('SELECT sluice.alter_table(%L, options => ...); changes how.', full_name));
 	END IF;
@@ -228,16 +246,19 @@ DECLARE
 BEGIN
 	SELECT * INTO t FROM _sluice.tab x WHERE x.table_id = $1;
 	-- Locks the row: a discovery that is being stored now either sees the table or is seen by what follows.
-	UPDATE _sluice.source_state x SET next_poll_at = NULL WHERE x.source_id = t.source_id;
+	-- Of one log only what follows a discovery is scanned for a new table, so the discovery is a fresh one.
+	UPDATE _sluice.source_state x SET next_poll_at = NULL, discover_asked_at = CASE WHEN _sluice.is_log(x.source_id) THEN clock_timestamp() ELSE x.discover_asked_at END
+	WHERE x.source_id = t.source_id;
 	IF EXISTS (SELECT FROM _sluice.source_state x WHERE x.source_id = t.source_id AND x.discovered_at IS NOT NULL) THEN
 		PERFORM _sluice.table_resolve(t);
 	END IF;
 	SELECT * INTO t FROM _sluice.tab x WHERE x.table_id = $1;
-	IF t.trouble = 'error' AND t.code IN ('0A000', '42701', '42703', '42804') THEN
+	IF t.trouble = 'error' AND t.code IN ('0A000', '42701', '42703', '42804', '42830') THEN
 		-- Said at once, while somebody listens.
 		PERFORM _sluice.fail(t.code, t.message, CASE t.code WHEN '0A000' THEN 'Leave them out: options => ''{"exclude": ["..."]}''.'
 			WHEN '42701' THEN 'Choose another name (timestamp_column_name, change_seq_column), or leave the column out: options => ''{"exclude": ["..."]}''.'
 			WHEN '42804' THEN 'Take it out of bloom_columns.'
+			WHEN '42830' THEN 'options => ''{"cascade": "accept"}'' lands it inexact; or let the application change the child''s rows itself.'
 			ELSE (SELECT u.hint FROM _sluice.source_table s, _sluice.column_unknown(s.source_id, s.object_id, t.options) u
 				WHERE s.source_id = t.source_id AND s.schema_name = t.schema_name AND s.table_name = t.table_name) END);
 	END IF;

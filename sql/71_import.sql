@@ -253,7 +253,7 @@ DECLARE
 	g _sluice.target := _sluice.target_find($3);
 	s _sluice.source;
 BEGIN
-	PERFORM _sluice.name_check('source', $2), _sluice.login_check(given), _sluice.debezium_options(config);
+	PERFORM _sluice.name_check('source', $2), _sluice.login_check('sqlserver', given), _sluice.debezium_options(config);
 	RETURN QUERY SELECT r.item, r.value, r.effect, r.note FROM _sluice.debezium_report(config) r;
 	SELECT * INTO s FROM _sluice.source x WHERE x.name = $2 AND x.wanted <> 'dropped';
 	item := 'source ' || $2;

@@ -21,7 +21,7 @@ DECLARE
 	s _sluice.source := _sluice.source_find($1);
 	given jsonb := _sluice.options_merge('source/' || s.kind, s.options, $2);
 BEGIN
-	PERFORM _sluice.login_check(given);
+	PERFORM _sluice.login_check(s.kind, given);
 	UPDATE _sluice.source x SET options = given WHERE x.source_id = s.source_id;
 	UPDATE _sluice.source_state x SET check_asked_at = clock_timestamp(), discover_asked_at = clock_timestamp(), next_poll_at = NULL, fail_count = 0 WHERE x.source_id = s.source_id;
 	PERFORM _sluice.event_add('info', 'source', s.source_id, NULL, NULL, format('source %s altered by %s', s.name, _sluice.caller()));
@@ -111,6 +111,7 @@ BEGIN
 		PERFORM _sluice.fail('55006', format('table %s has files in profile %s: its readers would find another layout beside them', t.name, coalesce(t.options ->> 'profile', 'sluice')),
 			format('SELECT sluice.drop_table(%L); and add it again with the other profile.', t.name));
 	END IF;
+	PERFORM _sluice.kind_check(s, given) FROM _sluice.source s WHERE s.source_id = t.source_id;
 	t.options := given;
 	PERFORM _sluice.fail('42701', _sluice.column_clash(t, c), 'Choose another name, or leave the column out (exclude).')
 	FROM _sluice.capture_instance c WHERE c = _sluice.instance_newest(t.source_id, t.source_object_id) AND _sluice.column_clash(t, c) IS NOT NULL;

@@ -79,13 +79,14 @@ DECLARE
 	s _sluice.source := _sluice.source_find($1);
 	t _sluice.tab;
 BEGIN
-	UPDATE _sluice.source_state x SET state = 'new', code = NULL, message = NULL, hint = NULL, position = NULL, identity = NULL, ddl_after = NULL, instances_md5 = NULL,
+	UPDATE _sluice.source_state x SET state = 'new', code = NULL, message = NULL, hint = NULL, position = NULL, mark = NULL, low = NULL, identity = NULL, ddl_after = NULL, instances_md5 = NULL,
 		discover_asked_at = clock_timestamp(), next_poll_at = NULL, generation = x.generation + 1
 	WHERE x.source_id = s.source_id AND x.state = 'rewound';
 	IF FOUND THEN
 		-- Another log stands behind the positions: rows of this one sort above all of the old one.
 		UPDATE _sluice.source x SET incarnation = x.incarnation + 1 WHERE x.source_id = s.source_id;
-		UPDATE _sluice.capture_instance c SET start = NULL, start_before = NULL WHERE c.source_id = s.source_id;
+		UPDATE _sluice.capture_instance c SET start = NULL, start_before = NULL, ahead = false WHERE c.source_id = s.source_id;
+		DELETE FROM _sluice.log_mark m WHERE m.source_id = s.source_id;
 		UPDATE _sluice.tab x SET trouble = 'error', hint = _sluice.resync_hint(x.name) WHERE x.source_id = s.source_id AND x.trouble = 'rewound';
 	END IF;
 	FOR t IN SELECT * FROM _sluice.tab x WHERE x.source_id = s.source_id AND x.wanted <> 'dropped' ORDER BY x.name LOOP

@@ -72,9 +72,11 @@ BEGIN
 	IF NOT EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = 'sluice') THEN
 		RETURN;
 	END IF;
-	FOREACH kept IN ARRAY ARRAY['setting', 'source', 'source_state', 'target', 'target_state', 'pair', 'tab', 'epoch', 'schema_version', 'consumer', 'job', 'rule'] LOOP
+	FOREACH kept IN ARRAY ARRAY['setting', 'source', 'source_state', 'target', 'target_state', 'pair', 'tab', 'epoch', 'schema_version', 'consumer', 'job', 'rule', 'log_mark'] LOOP
 		PERFORM pg_catalog.pg_extension_config_dump(pg_catalog.format('_sluice.%I', kept)::pg_catalog.regclass, '');
 	END LOOP;
+	-- Shapes of one log are no facts that the next discovery would find again: what a table landed was read with them.
+	PERFORM pg_catalog.pg_extension_config_dump('_sluice.capture_instance', 'WHERE mark IS NOT NULL');
 	FOR kept IN SELECT pg_catalog.pg_get_serial_sequence('_sluice.' || v.t, v.c) FROM (VALUES ('source', 'source_id'), ('target', 'target_id'), ('tab', 'table_id'), ('job', 'job_id'), ('rule', 'rule_id'), ('batch', 'batch_id')) v(t, c) LOOP
 		PERFORM pg_catalog.pg_extension_config_dump(kept::pg_catalog.regclass, '');
 	END LOOP;
