@@ -33,11 +33,13 @@ typedef struct RowsCursor {
     int64_t commit_us;
     uint8_t code;
     const uint8_t *present, *present_after;
+    int64_t behind;       /* rows of this event numbered up to it are passed over; -1 = none. Set it after rows_open to take up reading in the middle */
 } RowsCursor;
 
 /* item: a ROWS item of the plan's table; its bytes must outlive the cursor. position: where its rows stand (item->end and inner, or an XA COMMIT's). */
 int rows_open(RowsCursor *cursor, RowPlan *plan, const BinlogItem *item, LogPosition at, uint64_t inner, Error *error);
-/* Adds the next change to batch (one row or two): 1 = added, 0 = the event is at its end. There must be room for two rows. */
+/* Adds the next change to batch (one row or two). An update takes two numbers, of the row before and of the row after, whether both land or not. Of a system-versioned
+ * table only the rows that count now are rows: history passes in silence and a row that becomes history is a D. 1 = added, 0 = the event is at its end. There must be room for two rows. */
 int rows_next(RowsCursor *cursor, ColumnBatch *batch, Error *error);
 
 #endif

@@ -7,12 +7,15 @@
  * docs/mysql.md has the table of types. Types that differ from the obvious: time is text ("-838:59:59.000000"); decimal above 38
  * digits is text; bit(1) boolean, wider bits uint64; year int16; json text as MySQL prints it; geometry binary (SRID, little-endian, then WKB); timestamp is an
  * instant without offset (Field.utc); inet4 and inet6 text; uuid of MariaDB uuid.
+ *
+ * A log may have more columns than information_schema: behind the others stand row_start and row_end of a system-versioned table and the
+ * hashes of long unique keys (MariaDB), and the hidden columns of functional indexes (MySQL). Shapes leave them out.
  */
 #ifndef SLUICE_MYSQL_SHAPE_H
 #define SLUICE_MYSQL_SHAPE_H
 
-#include "base/column.h"
 #include "base/json.h"
+#include "source/mysql/shape_type.h"
 
 #define SHAPE_COLUMNS_MAX 4096 /* of both servers */
 
@@ -21,8 +24,10 @@ typedef struct ShapeColumn {
     char source_type[64];
     const char *character_set; /* "" for none; belongs to the JSON the shape was parsed from */
     const cJSON *values;       /* enum, set */
+    ShapeType declared;        /* source_type, parsed */
     ColumnType type;
     uint8_t precision, scale;
+    bool row_end;              /* MariaDB: until when the row of a system-versioned table counted */
 } ShapeColumn;
 
 typedef struct Shape {
@@ -42,19 +47,25 @@ typedef struct TableMap {
     const char **names;      /* full: per column, UTF-8, 0-terminated */
     const uint8_t *is_unsigned; /* per column 0/1; NULL where the map does not say */
     uint32_t *collation;     /* per column, collation number; 0 = the map does not say */
-    cJSON **values;          /* full: per enum and set column the list, NULL elsewhere */
+    const uint8_t *values[2]; /* full: the lists of enum and of set columns as they came, NULL where there are none; only shape_of_map reads them */
+    size_t values_length[2];
     void *memory;
 } TableMap;
 
-/* `data` must outlive *ret. ERROR_INTERNAL where the bytes are malformed, never a read beyond them. */
-int table_map_parse(const uint8_t *data, size_t length, TableMap *ret, Error *error);
+/* `data` must outlive *ret. The two servers count other columns as numbers and texts in the optional metadata: `mariadb` says whose event it is.
+ * ERROR_INTERNAL where the bytes are malformed, never a read beyond them. */
+int table_map_parse(const uint8_t *data, size_t length, bool mariadb, TableMap *ret, Error *error);
 void table_map_free(TableMap *map);
 
 /* columns: a shape's JSON, which must outlive *ret. */
 int shape_parse(const cJSON *columns, Shape *ret, Error *error);
 void shape_free(Shape *shape);
-/* 0: rows under this map can be decoded by this shape. -1 and why: another count, name, sign or type. */
+/* 0: rows under this map can be decoded by this shape. -1 and why (ERROR_PERMANENT): another count, name, sign or type. */
 int shape_fits(const Shape *shape, const TableMap *map, Error *error);
+/* The same of one column, whose place in the log is `index`. */
+bool shape_column_fits(const ShapeColumn *column, const TableMap *map, int index);
+/* A column behind those of the shape that the server keeps for itself. */
+bool shape_hidden(const TableMap *map, int index);
 /* The shape that a full map tells, as JSON; facts a map lacks (default, uuid, inet, json of MariaDB, lengths in characters) are taken from the columns of `known`
  * (JSON) of the same name whose type fits. Caller frees. */
 int shape_of_map(const TableMap *map, const cJSON *known, cJSON **ret, Error *error);
@@ -64,6 +75,7 @@ typedef struct ColumnFacts {
     int ordinal;
     bool mariadb;
 } ColumnFacts;
+/* Members: default = text of a constant, or null; default_expression = true where no constant tells it (expressions, AUTO_INCREMENT, generated columns). */
 int shape_column(const ColumnFacts *facts, cJSON **ret, Error *error);
 
 #endif
