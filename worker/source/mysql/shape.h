@@ -52,9 +52,8 @@ typedef struct TableMap {
     void *memory;
 } TableMap;
 
-/* `data` must outlive *ret. The two servers count other columns as numbers and texts in the optional metadata: `mariadb` says whose event it is.
- * ERROR_INTERNAL where the bytes are malformed, never a read beyond them. */
-int table_map_parse(const uint8_t *data, size_t length, bool mariadb, TableMap *ret, Error *error);
+/* `data` must outlive *ret. ERROR_INTERNAL where the bytes are malformed, never a read beyond them. */
+int table_map_parse(const uint8_t *data, size_t length, TableMap *ret, Error *error);
 void table_map_free(TableMap *map);
 
 /* columns: a shape's JSON, which must outlive *ret. */

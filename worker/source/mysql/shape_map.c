@@ -18,16 +18,17 @@ enum {
     OPTION_SET_VALUES = 5,
     OPTION_ENUM_VALUES = 6,
     OPTION_ENUM_SET_DEFAULT_CHARSET = 10,
-    OPTION_ENUM_SET_COLUMN_CHARSET = 11
+    OPTION_ENUM_SET_COLUMN_CHARSET = 11,
+    OPTION_VISIBILITY = 12
 };
 
 /* Whose turn it is in a list that names no columns. */
-typedef bool (*ColumnTest)(const TableMap *map, int column, bool mariadb);
+typedef bool (*ColumnTest)(const TableMap *map, int column, bool geometry);
 
-/* What a parse works with: the map, the server's kind, and where memory of the map is handed out from. */
+/* What a parse works with: the map, and where memory of the map is handed out from. */
 typedef struct MapParse {
     TableMap *map;
-    bool mariadb;
+    bool geometry; /* a geometry has a collation: in MariaDB */
     char *names; /* next free byte for a name */
     Wire wire;
 } MapParse;
@@ -37,8 +38,9 @@ static int malformed(const TableMap *map, const char *what, Error *error)
     return error_set(error, ERROR_INTERNAL, NULL, "the table map of %.200s.%.200s has a malformed %s", map->schema, map->table, what);
 }
 
-static bool is_number(const TableMap *map, int column, bool mariadb)
+static bool is_number(const TableMap *map, int column, bool geometry)
 {
+    (void)geometry;
     switch (map->types[column]) {
     case CODE_TINY:
     case CODE_SHORT:
@@ -48,45 +50,43 @@ static bool is_number(const TableMap *map, int column, bool mariadb)
     case CODE_NEWDECIMAL:
     case CODE_FLOAT:
     case CODE_DOUBLE:
-        return true;
     case CODE_YEAR:
-        return mariadb;
+        return true;
     default:
         return false;
     }
 }
 
-static bool is_text(const TableMap *map, int column, bool mariadb)
+static bool is_text(const TableMap *map, int column, bool geometry)
 {
     switch (shape_code_real(map->types[column], map->meta[column])) {
     case CODE_STRING:
     case CODE_VAR_STRING:
     case CODE_VARCHAR:
     case CODE_BLOB:
-        return true;
     case CODE_VARCHAR_COMPRESSED:
     case CODE_BLOB_COMPRESSED:
-    case CODE_GEOMETRY:
-        return mariadb;
     case CODE_VECTOR:
-        return !mariadb;
+        return true;
+    case CODE_GEOMETRY:
+        return geometry;
     default:
         return false;
     }
 }
 
-static bool is_enum_or_set(const TableMap *map, int column, bool mariadb)
+static bool is_enum_or_set(const TableMap *map, int column, bool geometry)
 {
     uint8_t code = shape_code_real(map->types[column], map->meta[column]);
 
-    (void)mariadb;
+    (void)geometry;
     return code == CODE_ENUM || code == CODE_SET;
 }
 
 /* The column that `test` holds for, at or behind `from`; count where there is none. */
 static int column_next(const MapParse *parse, ColumnTest test, int from)
 {
-    while (from < parse->map->count && !test(parse->map, from, parse->mariadb))
+    while (from < parse->map->count && !test(parse->map, from, parse->geometry))
         from++;
     return from;
 }
@@ -273,8 +273,24 @@ static int option_parse(MapParse *parse, uint8_t type, Wire value, uint8_t *sign
     }
 }
 
+/* MySQL alone says which columns are visible, and counts no geometry among the texts. Versions before 8.0.23 do not say it; there a collation is at
+ * worst one column off, and shape_of_map trusts what is known before. */
+static bool geometry_counts(Wire wire)
+{
+    uint64_t length;
+
+    while (wire.at < wire.end) {
+        uint8_t type = *wire.at++;
+
+        if (type == OPTION_VISIBILITY || wire_packed(&wire, &length) < 0 || !wire_take(&wire, length))
+            return false;
+    }
+    return true;
+}
+
 static int options_parse(MapParse *parse, uint8_t *signs, Error *error)
 {
+    parse->geometry = geometry_counts(parse->wire);
     while (parse->wire.at < parse->wire.end) {
         uint8_t type = *parse->wire.at++;
         uint64_t length;
@@ -310,9 +326,9 @@ static int memory_take(MapParse *parse, size_t length, uint8_t **signs, Error *e
     return 0;
 }
 
-int table_map_parse(const uint8_t *data, size_t length, bool mariadb, TableMap *ret, Error *error)
+int table_map_parse(const uint8_t *data, size_t length, TableMap *ret, Error *error)
 {
-    MapParse parse = {.map = ret, .mariadb = mariadb, .wire = {data, data + length}};
+    MapParse parse = {.map = ret, .wire = {data, data + length}};
     const uint8_t *head;
     uint8_t *signs;
     uint64_t count;
