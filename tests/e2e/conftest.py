@@ -88,7 +88,7 @@ def mysql_server(request, session_folder):
     """MariaDB, then MySQL: a test that asks for it runs once on each. Shared: a test has its own database there, and its stack."""
     if request.param.missing():
         pytest.skip(f"{request.param.kind} is not available on this machine ({request.param.missing()})")
-    with request.param(session_folder / request.param.kind) as server:
+    with request.param(session_folder / request.param.kind, tls=True) as server:
         yield server
 
 

@@ -343,7 +343,7 @@ def run(argv, **more):
     result = subprocess.run([str(a) for a in argv], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                             timeout=INSTALL_TIMEOUT_S, **more)
     if result.returncode:
-        raise RuntimeError(f"{argv[0]}: {' '.join(result.stdout.split())[-300:]}")
+        raise RuntimeError(f"{argv[0]} {argv[-1]}: {' '.join(result.stdout.split())[-300:] or f'exit code {result.returncode}'}")
     return result.stdout
 
 
