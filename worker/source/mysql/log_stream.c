@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define STREAM_WAIT_MS 1000
+#define AHEAD_BYTES MIB(16) /* of log that a stream reads on through rather than being opened again */
 
 /* A group that was prepared: where it begins. */
 typedef struct Prepared {
@@ -217,6 +218,19 @@ static int stream_open(LogStream *stream, Error *error)
     return binlog_open(&source->options, source->password, source->beat, &start, STREAM_WAIT_MS, &stream->binlog, error);
 }
 
+/* Does reading on from where the stream stands lead to the range, without much that nobody wants on the way? */
+static bool stream_serves(const LogStream *stream, LogPosition mark)
+{
+    LogPosition at;
+
+    if (!stream->binlog || stream->again.binlog || binlog_in_group(stream->binlog))
+        return false;
+    at = binlog_position(stream->binlog);
+    if (log_position_compare(at, stream->range.from) > 0)
+        return false;
+    return log_position_compare(at, mark) >= 0 || (at.file == mark.file && mark.offset - at.offset <= AHEAD_BYTES);
+}
+
 int log_stream_begin(MySql *source, const LogRange *range, Error *error)
 {
     LogStream *stream = source->stream;
@@ -234,9 +248,7 @@ int log_stream_begin(MySql *source, const LogRange *range, Error *error)
         source->stream = stream;
     }
     stream->range = *range;
-    /* Between the mark and `from` lies nothing that we want to skip twice. */
-    if (stream->binlog && !stream->again.binlog && !binlog_in_group(stream->binlog) &&
-        log_position_compare(binlog_position(stream->binlog), range->from) <= 0 && log_position_compare(binlog_position(stream->binlog), mark) >= 0) {
+    if (stream_serves(stream, mark)) {
         stream->reused = true;
         stream->heard_ms = clock_monotonic_ms();
         return 0;
