@@ -191,6 +191,7 @@ static void xa_move(Follow *from, Follow *to)
         free(from->xa[i].tables);
         from->xa[i].tables = NULL;
         from->xa[i].count = 0;
+        from->xa[i].unknown = true;
     }
     to->xa = from->xa, to->xa_count = from->xa_count, to->xa_room = from->xa_room;
     from->xa = NULL, from->xa_count = 0;

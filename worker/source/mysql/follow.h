@@ -34,9 +34,10 @@ typedef struct FollowTable {
     cJSON *failed;           /* an item of `failed`, told with each answer from then on */
 } FollowTable;
 
-/* A prepared transaction. tables: indexes; NULL where it was prepared before this connection's time. */
+/* A prepared transaction; tables: their indexes. */
 typedef struct FollowXa {
     char *xid;
+    bool unknown;            /* prepared before this connection's time, or before a table was followed: `tables` does not say all */
     char file[LOG_FILE_NAME_MAX];
     uint64_t offset;
     int *tables;
@@ -106,6 +107,8 @@ int follow_shape(Follow *follow, int index, const char *at, const cJSON *mark, c
                  Error *error);
 /* Notes that the table cannot be followed, as `failed` in each answer. */
 void follow_failed(FollowTable *table, const Error *error);
+/* "2026-11-20T08:51:06.123456Z" of UTC microseconds; null for 0 and below. */
+void follow_time(cJSON *object, const char *name, int64_t time_us);
 /* Do two lists of columns tell the same types in the same order? Defaults do not count: rows bear their values. */
 bool follow_columns_same(const cJSON *a, const cJSON *b);
 

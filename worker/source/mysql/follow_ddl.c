@@ -7,6 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
+#define COMMAND_BYTES_MAX 2000
+
 typedef struct Held {
     Follow *follow;
     const BinlogItem *item;
@@ -86,7 +88,7 @@ static size_t utf8_length(const uint8_t *text, size_t left)
 /* A statement as it may be shown: in its client's character set, which need not be UTF-8, and without what may be a secret. */
 static int command_keep(Buffer *command, const BinlogItem *item, Error *error)
 {
-    size_t length = item->length < 2000 ? item->length : 2000;
+    size_t length = item->length < COMMAND_BYTES_MAX ? item->length : COMMAND_BYTES_MAX;
     size_t one;
 
     buffer_clear(command);
@@ -127,9 +129,9 @@ static const char *const kind_names[] = {[DDL_CREATE] = "create", [DDL_REPLACE] 
                                          [DDL_DROP] = "drop",     [DDL_RENAME] = "rename",  [DDL_TRUNCATE] = "truncate",
                                          [DDL_PARTITION] = "partition", [DDL_DATABASE] = "drop", [DDL_DML] = "alter"};
 
-static void time_add(cJSON *object, const char *name, int64_t time_us)
+void follow_time(cJSON *object, const char *name, int64_t time_us)
 {
-    int64_t seconds = time_us / 1000000, days = seconds / 86400;
+    int64_t seconds = time_us / 1000000;
     int year, month, day;
     char text[40];
 
@@ -137,9 +139,9 @@ static void time_add(cJSON *object, const char *name, int64_t time_us)
         cJSON_AddNullToObject(object, name);
         return;
     }
-    clock_civil_from_days(days, &year, &month, &day);
-    snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ", year % 10000, month, day, (int)(seconds / 3600 % 24), (int)(seconds / 60 % 60),
-             (int)(seconds % 60), (int)(time_us % 1000000));
+    clock_civil_from_days(seconds / 86400, &year, &month, &day);
+    snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ", year % 10000, month % 100, day % 100, (int)(seconds / 3600 % 24),
+             (int)(seconds / 60 % 60), (int)(seconds % 60), (int)(time_us % 1000000));
     cJSON_AddStringToObject(object, name, text);
 }
 
@@ -150,7 +152,7 @@ static void ddl_note(Follow *follow, const FollowTable *table, const FollowHeld 
     cJSON_AddStringToObject(item, "schema", table->name.schema);
     cJSON_AddStringToObject(item, "table", table->name.table);
     cJSON_AddStringToObject(item, "lsn", place->at);
-    time_add(item, "time", held->time_us);
+    follow_time(item, "time", held->time_us);
     cJSON_AddStringToObject(item, "command", follow->command.data);
     cJSON_AddStringToObject(item, "kind", kind_names[held->change.kind]);
     cJSON_AddItemToArray(follow->ddl, item);

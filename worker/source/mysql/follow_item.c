@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define COMMAND_BYTES_MAX 2000
-
 /* Room for one more of `size` bytes in an array. */
 static int grow(void **array, int count, int *room, size_t size, Error *error)
 {
@@ -181,6 +179,7 @@ int follow_xa_read(Follow *follow, const cJSON *mark, Error *error)
         if (json_need_text(item, "xid", &xid, error) < 0 || json_need_text(item, "file", &file, error) < 0 ||
             xa_add(follow, xid, strlen(xid), file, (uint64_t)json_integer(item, "offset", 4), &xa, error) < 0)
             return -1;
+        xa->unknown = true;
     }
     return 0;
 }

@@ -1,0 +1,381 @@
+/*
+ * poll.c - one poll: where the log ends, then a scan of the stream up to there; what moved is the answer (control/README.md, poll).
+ *
+ * The stream stays open between polls. It is opened anew where it was lost or does not stand at the cut that is asked from; by GTID first, so
+ * that the server proves that its history holds ours, then by file and offset, which the cut is made of.
+ */
+#include "source/mysql/follow_shape.h"
+#include "source/mysql/log_state.h"
+#include "source/mysql/scan.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RESOLVE_ROUNDS_MAX 8 /* the catalogue is asked again where tables changed meanwhile */
+
+typedef struct Poll {
+    MySql *source;
+    const cJSON *ask;
+    LogState state;
+    Scan scan;
+    bool lost;          /* the log below its beginning is gone, what is left is scanned */
+    char rewound[512];  /* why, "" = it is the log we know */
+} Poll;
+
+static void stream_close(MySql *source)
+{
+    binlog_close(source->binlog);
+    source->binlog = NULL;
+}
+
+static int stream_start(MySql *source, const BinlogStart *start, Binlog **ret, Error *error)
+{
+    return binlog_open(&source->options, source->password, source->beat, start, SCAN_WAIT_MS, ret, error);
+}
+
+/* The server seeks the set in its log and says by error 1236 if it cannot. */
+static int history_prove(Poll *poll, const char *gtid, Error *error)
+{
+    const BinlogStart start = {.gtid = gtid};
+    Binlog *proof;
+
+    if (!gtid || !*gtid || !poll->state.gtids)
+        return 0;
+    if (stream_start(poll->source, &start, &proof, error) < 0)
+        return -1;
+    binlog_close(proof);
+    return 0;
+}
+
+static int stream_begin(Poll *poll, Error *error)
+{
+    MySql *source = poll->source;
+    char *gtid = NULL;
+    BinlogStart start = {.file = poll->state.file, .offset = poll->state.end.offset};
+    int status;
+
+    if (log_state_gtid(&source->session, &poll->state, &gtid, error) < 0)
+        return -1;
+    start.gtid = gtid;
+    status = stream_start(source, &start, &source->binlog, error);
+    free(gtid);
+    return status;
+}
+
+static int stream_resume(Poll *poll, const cJSON *mark, LogPosition position, Error *error)
+{
+    MySql *source = poll->source;
+    const char *gtid = json_text(mark, "gtid", NULL), *file = json_text(mark, "file", NULL);
+    BinlogStart start = {.offset = position.offset, .gtid = gtid};
+    char name[LOG_FILE_NAME_MAX];
+
+    if (!file && log_file_name(poll->state.file, position.file, name) < 0)
+        return error_set(error, ERROR_INTERNAL, NULL, "the name of a log file is too long");
+    start.file = file ? file : name;
+    if (follow_xa_read(source->follow, mark, error) < 0 || history_prove(poll, gtid, error) < 0)
+        return -1;
+    return stream_start(source, &start, &source->binlog, error);
+}
+
+/* What was below is gone: each table that lost something is told by `low`; the rest is read. */
+static int stream_oldest(Poll *poll, Error *error)
+{
+    const BinlogStart start = {.file = NULL};
+
+    if (follow_xa_read(poll->source->follow, NULL, error) < 0)
+        return -1;
+    poll->lost = true;
+    return stream_start(poll->source, &start, &poll->source->binlog, error);
+}
+
+static int stream_open(Poll *poll, Error *error)
+{
+    const cJSON *mark = json_member(poll->ask, "mark");
+    MySql *source = poll->source;
+    LogPosition position;
+    int status;
+
+    if (log_position_parse(json_text(poll->ask, "position", NULL), &position) < 0) {
+        stream_close(source);
+        return stream_begin(poll, error);
+    }
+    if (source->binlog && log_position_compare(binlog_position(source->binlog), position) == 0)
+        return 0;
+    stream_close(source);
+    status = stream_resume(poll, mark, position, error);
+    if (status < 0 && error->kind == ERROR_LOST)
+        return stream_oldest(poll, error);
+    if (status < 0 && error->kind == ERROR_REWOUND) {
+        snprintf(poll->rewound, sizeof poll->rewound, "%s", error->message);
+        return stream_begin(poll, error);
+    }
+    return status;
+}
+
+/* ---- the scan ---- */
+
+static int scan_behind(Poll *poll, Error *error)
+{
+    Follow *follow = poll->source->follow;
+    LogPosition cut = binlog_position(poll->source->binlog), from = cut;
+
+    for (int i = 0; i < follow->count; i++) {
+        if (follow->tables[i].behind && log_position_compare(follow->tables[i].from, from) < 0)
+            from = follow->tables[i].from;
+    }
+    if (log_position_compare(from, cut) < 0 && !poll->lost) {
+        int status = scan_stretch(&poll->scan, poll->state.file, from, cut, error);
+
+        if (status < 0 && error->kind != ERROR_LOST) /* lost: `low` tells it of each table */
+            return -1;
+    }
+    for (int i = 0; i < follow->count; i++)
+        follow->tables[i].behind &= log_position_compare(follow->tables[i].from, cut) > 0;
+    return 0;
+}
+
+/* Columns behind a DDL: see follow_shape.h. */
+static int scan_shapes(Poll *poll, Error *error)
+{
+    MySql *source = poll->source;
+
+    for (int round = 0; follow_pending(source->follow); round++) {
+        FollowFound *found;
+        int status;
+
+        if (poll->scan.bytes >= LOG_POLL_BYTES_MAX || round == RESOLVE_ROUNDS_MAX)
+            return error_set(error, ERROR_TRANSIENT, NULL, "tables of %s change faster than their columns can be asked for",
+                             source->session.target);
+        if (follow_lookup(source->follow, &source->session, &found, error) < 0)
+            return -1;
+        status = log_state_end(&source->session, &poll->state, error);
+        if (status == 0)
+            status = scan_until(&poll->scan, poll->state.end, error);
+        if (status == 0)
+            status = follow_settle(source->follow, found, error);
+        follow_found_free(found, source->follow->count);
+        if (status < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int poll_scan(Poll *poll, Error *error)
+{
+    MySql *source = poll->source;
+    int status;
+
+    poll->scan = (Scan){.source = source, .stream = source->binlog, .follow = source->follow, .server = poll->state.server, .shapes = true,
+                        .commit_us = INT64_MIN};
+    status = scan_behind(poll, error);
+    if (status == 0 && !poll->rewound[0])
+        status = scan_until(&poll->scan, poll->state.end, error);
+    if (status == 0)
+        status = scan_shapes(poll, error);
+    if (status < 0 && error->kind == ERROR_LOST) {
+        /* A file went away below the stream: the next poll opens it anew and learns what is left. */
+        stream_close(source);
+        error->kind = ERROR_TRANSIENT;
+    }
+    return status;
+}
+
+/* ---- the answer ---- */
+
+static void add_position(cJSON *object, const char *name, LogPosition position)
+{
+    char text[LOG_POSITION_TEXT];
+
+    log_position_text(position, text);
+    cJSON_AddStringToObject(object, name, text);
+}
+
+static void answer_tables(const Follow *follow, cJSON *answer)
+{
+    cJSON *newest = cJSON_AddArrayToObject(answer, "newest"), *failed = cJSON_AddArrayToObject(answer, "failed");
+
+    for (int i = 0; i < follow->count; i++) {
+        const FollowTable *table = &follow->tables[i];
+
+        if (table->failed)
+            cJSON_AddItemToArray(failed, cJSON_Duplicate(table->failed, true));
+        if (table->changed) {
+            cJSON *item = cJSON_CreateObject();
+
+            cJSON_AddNumberToObject(item, "table_id", (double)table->table_id);
+            add_position(item, "position", table->newest);
+            cJSON_AddItemToArray(newest, item);
+        }
+    }
+}
+
+/* The log's end at a clock read is a transaction's end: what was committed before it is at or below. */
+static void answer_fences(const Poll *poll, cJSON *answer)
+{
+    cJSON *reached = cJSON_AddArrayToObject(answer, "fences"), *item;
+    LogPosition cut = binlog_position(poll->source->binlog), clock;
+    const cJSON *fence;
+
+    cJSON_ArrayForEach(fence, json_member(poll->ask, "fences")) {
+        if (log_position_parse(json_text(fence, "clock", NULL), &clock) < 0 || log_position_compare(cut, clock) < 0)
+            continue;
+        item = cJSON_CreateObject();
+        cJSON_AddNumberToObject(item, "table_id", (double)json_integer(fence, "table_id", 0));
+        add_position(item, "position", clock);
+        cJSON_AddItemToArray(reached, item);
+    }
+}
+
+static int poll_answer(Poll *poll, LogPosition end, cJSON *answer, Error *error)
+{
+    MySql *source = poll->source;
+    cJSON *mark = scan_mark(&poll->scan), *identity;
+
+    if (!mark)
+        return error_set(error, ERROR_TRANSIENT, NULL, "out of memory for a poll");
+    add_position(answer, "position", binlog_position(source->binlog));
+    cJSON_AddItemToObject(answer, "mark", mark);
+    add_position(answer, "end", end);
+    add_position(answer, "clock", end);
+    add_position(answer, "low", poll->state.low);
+    follow_time(answer, "tran_end_time", poll->scan.commit_us);
+    cJSON_AddStringToObject(answer, "source_time", poll->state.time);
+    cJSON_AddNumberToObject(answer, "utc_offset_minutes", 0);
+    identity = cJSON_AddObjectToObject(answer, "identity");
+    cJSON_AddStringToObject(identity, source->session.mariadb ? "server_id" : "server_uuid", poll->state.server);
+    cJSON_AddBoolToObject(answer, "read_only", poll->state.read_only);
+    if (poll->rewound[0])
+        cJSON_AddStringToObject(answer, "rewound", poll->rewound);
+    answer_tables(source->follow, answer);
+    answer_fences(poll, answer);
+    cJSON_AddNullToObject(answer, "capture");
+    follow_digest(source->follow);
+    cJSON_AddStringToObject(answer, "known", source->follow->known);
+    return 0;
+}
+
+/* ---- quiet ---- */
+
+/* Has the table no change in (from, to]? A follower of that one table reads the stretch. */
+static int quiet_one(Poll *poll, const cJSON *asked, bool *quiet, Error *error)
+{
+    int64_t id = json_integer(asked, "table_id", 0);
+    const Follow *follow = poll->source->follow;
+    cJSON *ask = cJSON_CreateObject(), *table, *behind;
+    LogPosition from, to;
+    Follow *own = NULL;
+    Scan scan = poll->scan;
+    int at = 0, status;
+
+    if (log_position_parse(json_text(asked, "from", NULL), &from) < 0 || log_position_parse(json_text(asked, "to", NULL), &to) < 0) {
+        cJSON_Delete(ask);
+        return error_set(error, ERROR_INTERNAL, NULL, "a quiet check has no range");
+    }
+    while (at < follow->count && follow->tables[at].table_id != id)
+        at++;
+    *quiet = at < follow->count && log_position_compare(from, to) >= 0;
+    if (at == follow->count || *quiet || log_position_compare(binlog_position(poll->source->binlog), to) < 0) {
+        cJSON_Delete(ask);
+        return at == follow->count ? error_set(error, ERROR_INTERNAL, NULL, "a quiet check names an unknown table") : *quiet ? 0 : 1;
+    }
+    table = cJSON_CreateObject();
+    cJSON_AddItemToArray(cJSON_AddArrayToObject(ask, "tables"), table);
+    cJSON_AddNumberToObject(table, "table_id", (double)id);
+    cJSON_AddStringToObject(table, "schema", follow->tables[at].name.schema);
+    cJSON_AddStringToObject(table, "table", follow->tables[at].name.table);
+    cJSON_AddArrayToObject(table, "columns");
+    behind = cJSON_CreateObject();
+    cJSON_AddItemToArray(cJSON_AddArrayToObject(ask, "behind"), behind);
+    cJSON_AddNumberToObject(behind, "table_id", (double)id);
+    cJSON_AddStringToObject(behind, "from", json_text(asked, "from", ""));
+    status = follow_tables(&own, ask, follow->fold, error);
+    cJSON_Delete(ask);
+    if (status < 0)
+        return -1;
+    own->ddl = cJSON_CreateArray();
+    own->shapes = cJSON_CreateArray();
+    scan.follow = own;
+    scan.shapes = false;
+    status = scan_stretch(&scan, poll->state.file, from, to, error);
+    *quiet = !own->tables[0].changed && cJSON_GetArraySize(own->ddl) == 0;
+    cJSON_Delete(own->ddl);
+    cJSON_Delete(own->shapes);
+    follow_free(own);
+    return status;
+}
+
+static int answer_quiet(Poll *poll, cJSON *answer, Error *error)
+{
+    cJSON *list = cJSON_AddArrayToObject(answer, "quiet"), *item;
+    const cJSON *asked;
+
+    cJSON_ArrayForEach(asked, json_member(poll->ask, "quiet")) {
+        bool quiet;
+        int status = quiet_one(poll, asked, &quiet, error);
+
+        if (status < 0 && error->kind != ERROR_LOST)
+            return -1;
+        if (status != 0)
+            continue;
+        item = cJSON_CreateObject();
+        cJSON_AddNumberToObject(item, "table_id", (double)json_integer(asked, "table_id", 0));
+        cJSON_AddBoolToObject(item, "quiet", quiet);
+        cJSON_AddItemToArray(list, item);
+    }
+    return 0;
+}
+
+/* ---- */
+
+static int poll_run(Poll *poll, cJSON *answer, Error *error)
+{
+    const cJSON *mark = json_member(poll->ask, "mark");
+    MySql *source = poll->source;
+    LogPosition end = poll->state.end;
+    int rewound = 0;
+
+    if (follow_tables(&source->follow, poll->ask, poll->state.fold, error) < 0)
+        return -1;
+    source->follow->ddl = cJSON_AddArrayToObject(answer, "ddl");
+    source->follow->shapes = cJSON_AddArrayToObject(answer, "shapes");
+    if (mark && json_member(poll->ask, "position"))
+        rewound = log_state_rewound(&source->session, &poll->state, mark, poll->rewound, sizeof poll->rewound, error);
+    if (rewound < 0)
+        return -1;
+    if (rewound > 0) {
+        stream_close(source);
+        if (follow_xa_read(source->follow, NULL, error) < 0 || stream_begin(poll, error) < 0)
+            return -1;
+    } else if (stream_open(poll, error) < 0) {
+        return -1;
+    }
+    if (poll_scan(poll, error) < 0 || poll_answer(poll, end, answer, error) < 0)
+        return -1;
+    return answer_quiet(poll, answer, error);
+}
+
+int mysql_source_poll(Source *base, const cJSON *ask, cJSON **answer, Error *error)
+{
+    Poll poll = {.source = (MySql *)base, .ask = ask};
+    cJSON *made = cJSON_CreateObject();
+    int status;
+
+    if (!made)
+        return error_set(error, ERROR_TRANSIENT, NULL, "out of memory for a poll");
+    status = log_state_read(&poll.source->session, &poll.state, error);
+    if (status == 0) {
+        status = poll_run(&poll, made, error);
+        log_state_free(&poll.state);
+    }
+    if (poll.source->follow)
+        poll.source->follow->ddl = poll.source->follow->shapes = NULL;
+    if (status < 0) {
+        /* What was scanned is not told: it is read again. */
+        stream_close(poll.source);
+        cJSON_Delete(made);
+        return -1;
+    }
+    *answer = made;
+    return 0;
+}
