@@ -9,6 +9,7 @@
 #define TICKS_A_SECOND 10000000LL
 #define TICKS_A_DAY (86400 * TICKS_A_SECOND)
 #define TICKS_A_MICROSECOND 10
+#define NO_DATE UINT32_MAX /* none of those that moment_day keeps */
 
 static int row_short(const LoadValue *value, Error *error)
 {
@@ -169,39 +170,43 @@ static int uuid_of_text(LoadValue *value, int row, const uint8_t **at, const uin
 
 /* ---- decimals ---- */
 
-/* `length` digits, the point left out at `point`; -1 where something else is among them or they do not fit 38 digits. */
-static int digits_parse(const uint8_t *text, size_t length, size_t point, unsigned __int128 *ret)
+#define DECIMAL_DIGITS_MAX 38
+#define WORD_DIGITS_MAX 18 /* of a uint64_t, and one to spare */
+
+/* `length` digits behind those of *number; false where something else is among them. */
+static inline bool digits_add(const uint8_t *text, size_t length, uint64_t *number)
 {
-    unsigned __int128 high = 0;
-    uint64_t low = 0, unit = 1;
+    uint64_t sum = *number;
+    bool good = true;
 
     for (size_t i = 0; i < length; i++) {
         uint8_t digit = (uint8_t)(text[i] - '0');
 
-        if (i == point)
-            continue;
-        if (digit > 9)
-            return -1;
-        if (unit == 1000000000000000000ULL) {
-            high = high * unit + low;
-            low = 0;
-            unit = 1;
-        }
-        low = low * 10 + digit;
-        unit *= 10;
+        good &= digit <= 9;
+        sum = sum * 10 + digit;
     }
-    *ret = high * unit + low;
-    return 0;
+    *number = sum;
+    return good;
 }
 
-#define DECIMAL_DIGITS_MAX 38
+static bool digits_long(const uint8_t *text, size_t length, unsigned __int128 *number)
+{
+    for (size_t i = 0; i < length; i++) {
+        if (text[i] < '0' || text[i] > '9')
+            return false;
+        *number = *number * 10 + (uint8_t)(text[i] - '0');
+    }
+    return true;
+}
 
+/* The server writes as many digits behind the point as the column has, and a zero before it; a zerofilled one has more of them. */
 static int decimal_of_text(LoadValue *value, int row, const uint8_t **at, const uint8_t *end, Error *error)
 {
-    size_t scale = value->field->scale, length, point;
-    unsigned __int128 digits;
+    size_t scale = value->field->scale, length, whole;
+    unsigned __int128 digits = 0;
     __int128 number;
     const uint8_t *data;
+    uint64_t word = 0;
     bool negative;
 
     if (take(value, at, end, &data, &length, error) < 0)
@@ -209,16 +214,20 @@ static int decimal_of_text(LoadValue *value, int row, const uint8_t **at, const 
     negative = length && data[0] == '-';
     data += negative;
     length -= negative;
-    /* The server writes as many digits behind the point as the column has; those before it may be zerofilled. */
-    while (length > scale + 2 && data[0] == '0') {
-        data++;
-        length--;
-    }
-    point = scale ? length - scale - 1 : length;
-    if (length == 0 || length > DECIMAL_DIGITS_MAX + 2 || (scale && (length <= scale || data[point] != '.')) ||
-        digits_parse(data, length, point, &digits) < 0)
+    whole = scale ? length - scale - 1 : length;
+    if (length <= scale || (scale && data[whole] != '.'))
         return value_malformed(value, error);
-    number = negative ? -(__int128)digits : (__int128)digits;
+    if (length <= WORD_DIGITS_MAX) {
+        if (!digits_add(data, whole, &word) || (scale && !digits_add(data + whole + 1, scale, &word)))
+            return value_malformed(value, error);
+        number = negative ? -(__int128)word : (__int128)word;
+    } else {
+        for (; whole > 1 && data[0] == '0'; whole--)
+            data++;
+        if (whole + scale > DECIMAL_DIGITS_MAX + 1 || !digits_long(data, whole, &digits) || (scale && !digits_long(data + whole + 1, scale, &digits)))
+            return value_malformed(value, error);
+        number = negative ? -(__int128)digits : (__int128)digits;
+    }
     memcpy(value->vector->fixed + (size_t)row * sizeof number, &number, sizeof number);
     return 1;
 }
@@ -504,7 +513,7 @@ int load_row_init(LoadRow *ret, ColumnBatch *batch, const WireColumn *columns, i
         LoadValue *value = &ret->values[i];
         char what[400];
 
-        *value = (LoadValue){.wire = columns[i], .field = &schema->fields[i], .vector = &batch->columns[i]};
+        *value = (LoadValue){.wire = columns[i], .field = &schema->fields[i], .vector = &batch->columns[i], .date = NO_DATE};
         value->decode = decode_of(&value->wire, value->field->type);
         ret->row_bytes += value->vector->offsets ? sizeof *value->vector->offsets : column_width(value->field->type);
         if (value->decode)
