@@ -3,7 +3,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 static int field_parse(const cJSON *column, Field *field, Error *error)
 {
@@ -21,8 +20,7 @@ static int field_parse(const cJSON *column, Field *field, Error *error)
     field->nullable = json_boolean(column, "nullable", true);
     field->utc = json_boolean(column, "utc", false);
     field->large = json_boolean(column, "large", false);
-    /* MySQL's timestamp keeps no offset; SQL Server's type of that name is binary. */
-    field->utc = field->type == COLUMN_TIMESTAMPTZ && strncmp(field->source_type, "timestamp", 9) == 0;
+    field->utc = json_boolean(column, "utc", false);
     field->key_ordinal = (int)json_integer(column, "key_ordinal", 0);
     return 0;
 }
