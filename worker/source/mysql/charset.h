@@ -13,6 +13,10 @@ typedef struct Charset Charset;
 
 /* True where charset_open can do it; "" and "binary" are no character sets. */
 bool charset_known(const char *name);
+/* Of a collation's number; "" for an unknown one. */
+const char *charset_of_collation(uint32_t number);
+/* The most bytes of a character. */
+uint32_t charset_width(const char *name);
 /* *ret = NULL for a character set whose bytes are UTF-8 already. ERROR_PERMANENT for an unknown one. */
 int charset_open(const char *name, Charset **ret, Error *error);
 void charset_close(Charset *charset);

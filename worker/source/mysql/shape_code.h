@@ -48,6 +48,14 @@ static inline uint8_t shape_code_real(uint8_t code, uint16_t meta)
     return code == CODE_STRING && (inner == CODE_ENUM || inner == CODE_SET) ? inner : code;
 }
 
+/* The most bytes that a CHAR, BINARY or one of their kin can have. */
+static inline unsigned shape_code_bytes(uint16_t meta)
+{
+    unsigned high = meta >> 8;
+
+    return (high & 0x30) == 0x30 ? meta & 0xffu : (meta & 0xffu) | ((high & 0x30) ^ 0x30) << 4;
+}
+
 /* Bytes from outside and how far they have been read. */
 typedef struct Wire {
     const uint8_t *at, *end;

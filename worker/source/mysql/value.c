@@ -4,14 +4,6 @@
 
 #include <stdlib.h>
 
-/* Of a CHAR, BINARY or one of their kin: the most bytes it can have, from two bytes that also tell the type. */
-static unsigned string_bytes(uint16_t meta)
-{
-    unsigned high = meta >> 8;
-
-    return (high & 0x30) == 0x30 ? meta & 0xffu : (meta & 0xffu) | ((high & 0x30) ^ 0x30) << 4;
-}
-
 /* Old temporal types with a fraction: MariaDB's own format of 5.3, big-endian, as long as its digits need. */
 static uint32_t old_temporal_width(const ValueSpec *spec, uint8_t code)
 {
@@ -71,7 +63,7 @@ static uint8_t value_prefix(uint8_t code, uint16_t meta)
     case CODE_VAR_STRING:
         return meta > 255 ? 2 : 1;
     case CODE_STRING:
-        return string_bytes(meta) > 255 ? 2 : 1;
+        return shape_code_bytes(meta) > 255 ? 2 : 1;
     default:
         return (uint8_t)meta; /* blobs, json, geometry, vector: it is the metadata */
     }

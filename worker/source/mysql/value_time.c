@@ -17,6 +17,7 @@
 #define DAY_SECONDS 86400
 #define TIME_ZERO_SECONDS 3020400 /* 838:59:59 and one second: what MariaDB's old format adds to a time */
 #define TEXT_MAX 64
+#define FRACTION_MAX 16 /* room kept for it at the end of a text */
 
 static const int64_t powers[] = {1, 10, 100, 1000, 10000, 100000, 1000000};
 
@@ -47,13 +48,13 @@ static int null_counted(const Value *value, ColumnBatch *batch)
 
 static int fraction_put(char *to, unsigned us, unsigned digits)
 {
-    return digits ? sprintf(to, ".%0*u", (int)digits, us / (unsigned)powers[6 - digits]) : 0;
+    return digits ? snprintf(to, FRACTION_MAX, ".%0*u", (int)digits, us / (unsigned)powers[6 - digits]) : 0;
 }
 
 static int civil_text(const Value *value, const Civil *civil, ColumnBatch *batch, Error *error)
 {
     char text[TEXT_MAX];
-    int length = snprintf(text, sizeof text - 8, "%04u-%02u-%02u %02u:%02u:%02u", civil->year, civil->month, civil->day, civil->hour, civil->minute,
+    int length = snprintf(text, sizeof text - FRACTION_MAX, "%04u-%02u-%02u %02u:%02u:%02u", civil->year, civil->month, civil->day, civil->hour, civil->minute,
                           civil->second);
 
     length += fraction_put(text + length, civil->us, value->scale);
@@ -201,7 +202,7 @@ static int decode_timestamp_hires(const Value *value, const uint8_t *data, size_
 static int time_store(const Value *value, bool negative, uint64_t hours, unsigned minutes, unsigned seconds, unsigned us, ColumnBatch *batch, Error *error)
 {
     char text[TEXT_MAX];
-    int length = snprintf(text, sizeof text - 8, "%s%02u:%02u:%02u", negative ? "-" : "", (unsigned)hours, minutes, seconds);
+    int length = snprintf(text, sizeof text - FRACTION_MAX, "%s%02u:%02u:%02u", negative ? "-" : "", (unsigned)hours, minutes, seconds);
 
     length += fraction_put(text + length, us, value->scale);
     return column_set_bytes(batch, value->field, text, (size_t)length, error);
