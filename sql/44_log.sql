@@ -130,16 +130,18 @@ $$;
 COMMENT ON FUNCTION _sluice.log_store(_sluice.source_state, jsonb) IS 'Marks, the log''s low end and new shapes of an answer. True: the low end moved, and may have overtaken a table';
 
 CREATE FUNCTION _sluice.log_ddl(source_id bigint, ddl jsonb) RETURNS void
-LANGUAGE sql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
-	SELECT _sluice.event_add('warning', 'ddl', t.source_id, t.target_id, t.table_id, format('%s was altered: %s', t.name, left(d.command, 500)), jsonb_build_object('lsn', d.lsn, 'time', d."time"))
+BEGIN
+	PERFORM _sluice.event_add('warning', 'ddl', t.source_id, t.target_id, t.table_id, format('%s was altered: %s', t.name, left(d.command, 500)), jsonb_build_object('lsn', d.lsn, 'time', d."time"))
 	FROM jsonb_to_recordset($2) d(schema text, "table" text, lsn text, "time" text, command text)
 	JOIN _sluice.tab t ON t.source_id = $1 AND t.schema_name = d.schema AND t.table_name = d."table" AND t.wanted <> 'dropped' ORDER BY d.lsn;
 	-- Shapes come with the log itself; only a table that nobody follows yet is found by discovery.
 	UPDATE _sluice.source_state x SET discover_asked_at = clock_timestamp()
-	FROM jsonb_to_recordset($2) d(schema text, "table" text)
-	JOIN _sluice.tab t ON t.source_id = $1 AND t.schema_name = d.schema AND t.table_name = d."table" AND t.wanted <> 'dropped' AND t.phase = 'registered'
-	WHERE x.source_id = $1;
+	WHERE x.source_id = $1 AND EXISTS (SELECT FROM jsonb_to_recordset($2) d(schema text, "table" text, kind text)
+		WHERE (d.kind = 'create' AND EXISTS (SELECT FROM _sluice.rule r WHERE r.source_id = $1)) OR EXISTS (SELECT FROM _sluice.tab t
+			WHERE t.source_id = $1 AND t.schema_name = d.schema AND t.table_name = d."table" AND t.wanted <> 'dropped' AND t.phase = 'registered'));
+END
 $$;
 COMMENT ON FUNCTION _sluice.log_ddl(bigint, jsonb) IS 'Schema changes of captured tables become events; one of a table that waits to be found asks for discovery';
 

@@ -23,7 +23,8 @@ AS $$
 			'profile', $3.format -> 'profile', 'key', (SELECT coalesce(jsonb_agg(c -> 'name' ORDER BY (c ->> 'key_ordinal')::integer), '[]') FROM jsonb_array_elements($2.columns) c
 				WHERE (c ->> 'key_ordinal')::integer > 0),
 			'columns', (SELECT jsonb_agg(jsonb_build_object('name', c -> 'name', 'source_name', c -> 'source_name', 'type', c -> 'type', 'source_type', c -> 'source_type', 'precision', c -> 'precision',
-				'scale', c -> 'scale', 'nullable', c -> 'nullable', 'key_ordinal', c -> 'key_ordinal') ORDER BY n) FROM jsonb_array_elements($2.columns) WITH ORDINALITY x(c, n))),
+				'scale', c -> 'scale', 'nullable', c -> 'nullable', 'key_ordinal', c -> 'key_ordinal')
+				|| CASE WHEN c ? 'since' THEN jsonb_build_object('since', c -> 'since', 'default', c -> 'default') ELSE '{}' END ORDER BY n) FROM jsonb_array_elements($2.columns) WITH ORDINALITY x(c, n))),
 		-- Where rows look like those of another tool there is no file of that tool that would say the same.
 		'file_stem', CASE WHEN $3.format ->> 'profile' = 'sluice' THEN format('%s/sluice_epoch=%s/sluice_kind=schema/sluice_day=%s/sluice_hour=%s/schema-%s', _sluice.table_path($1),
 			e.epoch, to_char(e.begun_at AT TIME ZONE 'UTC', 'YYYY-MM-DD'), to_char(e.begun_at AT TIME ZONE 'UTC', 'HH24'), lpad($2.version::text, 8, '0')) END)

@@ -92,7 +92,7 @@ BEGIN
 		WHEN duplicate_object THEN
 			action := 'captured already';
 		-- What speaks of this table is said of it; anything else ends the call.
-		WHEN invalid_parameter_value OR undefined_table OR undefined_column OR object_not_in_prerequisite_state OR feature_not_supported OR duplicate_column OR datatype_mismatch OR invalid_name THEN
+		WHEN invalid_parameter_value OR undefined_table OR undefined_column OR object_not_in_prerequisite_state OR feature_not_supported OR duplicate_column OR datatype_mismatch OR invalid_name OR invalid_foreign_key THEN
 			GET STACKED DIAGNOSTICS reason = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT;
 			action := 'refused';
 	END;

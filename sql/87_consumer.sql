@@ -30,6 +30,7 @@ LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
 	-- What lands as text: docs/formats.md. A time finer than microseconds has no type that readers share.
 	SELECT CASE
+		WHEN $1 ->> 'type' = 'timestamptz' AND $1 ->> 'utc' = 'true' AND $2 ->> 'format' = 'parquet' THEN 'instant'
 		WHEN $1 ->> 'type' IN ('uuid', 'time') THEN 'string'
 		WHEN $1 ->> 'type' = 'timestamptz' THEN CASE WHEN m.micros THEN 'instant' ELSE 'string' END
 		WHEN $1 ->> 'type' = 'timestamp' AND ($1 ->> 'precision')::integer > 6 AND NOT m.micros THEN 'string'
@@ -101,7 +102,8 @@ BEGIN
 	IF extensions && array_remove(ARRAY['jsonl', 'csv', 'parquet'], o ->> 'format') THEN
 		PERFORM _sluice.fail('55000', format('the files of %s are of several formats: %s', t.name, array_to_string(array_remove(extensions, NULL), ', ')),
 			format('%s lands all of it in %s.', _sluice.resync_hint(t.name), o ->> 'format'));
-	ELSIF o ->> 'format' = 'csv' AND dialect <> 'duckdb' AND (SELECT count(DISTINCT f.version) FROM _sluice.file f WHERE f.table_id = t.table_id AND f.epoch >= t.epoch) > 1 THEN
+	ELSIF o ->> 'format' = 'csv' AND dialect <> 'duckdb' AND (SELECT count(DISTINCT (SELECT jsonb_agg(c -> 'name') FROM jsonb_array_elements(v.columns) c)) FROM _sluice.file f JOIN _sluice.schema_version v USING (table_id, version)
+			WHERE f.table_id = t.table_id AND f.epoch >= t.epoch) > 1 THEN
 		PERFORM _sluice.fail('55000', format('the CSV files of %s have different columns, and Spark reads CSV by position', t.name),
 			format('%s lands all of it with the same columns; or let the table land in parquet.', _sluice.resync_hint(t.name)));
 	END IF;
@@ -187,6 +189,17 @@ END
 $$;
 COMMENT ON FUNCTION sluice.external_table_sql(text, text) IS 'Statements that make every landed row of a table a table or view of the dialect (duckdb, spark, databricks), and its source''s control rows another; binary columns of text formats stay base64 in Spark. To be run anew when the columns change';
 
+CREATE FUNCTION _sluice.row_column(t _sluice.tab, c jsonb, o jsonb, dialect text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+	-- A column that was added within the epoch: rows up to there say nothing of it and hold its default. No hex digit is above f.
+	SELECT CASE WHEN $2 ->> 'since' IS NULL THEN x.name
+		ELSE format('CASE WHEN _sluice_seq < %s THEN %s ELSE %s END', _sluice.text_in($4, _sluice.seq_head($1.epoch, $1.incarnation) || ($2 ->> 'since') || 'g'),
+			coalesce(format('CAST(%s AS %s)', _sluice.text_in($4, $2 ->> 'default'), _sluice.type_in($4, _sluice.file_type($2, $3), $2)), 'NULL'), x.name) END
+	FROM (SELECT _sluice.quote_in($4, $2 ->> 'name') AS name) x
+$$;
+COMMENT ON FUNCTION _sluice.row_column(_sluice.tab, jsonb, jsonb, text) IS 'What a row of the files holds in a column: rows older than the column hold its default';
+
 CREATE FUNCTION _sluice.current_column(c jsonb, o jsonb, dialect text) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -195,15 +208,15 @@ AS $$
 $$;
 COMMENT ON FUNCTION _sluice.current_column(jsonb, jsonb, text) IS 'A column of the current rows, from the table over the files';
 
-CREATE FUNCTION _sluice.known_column(c jsonb, keys text, dialect text) RETURNS text
+CREATE FUNCTION _sluice.known_column(c jsonb, value text, keys text, dialect text) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
 	-- The newest version that the source logged. In a JSON array of names, ["x" or ,"x" can only be the element x.
-	SELECT format(E'first_value(%s) OVER (PARTITION BY %s ORDER BY CASE WHEN contains(_sluice_unchanged, %s) OR contains(_sluice_unchanged, %s) THEN 1 ELSE 0 END, _sluice_seq DESC) AS %1$s',
-		_sluice.quote_in($3, $1 ->> 'name'), $2, _sluice.text_in($3, '[' || x.name), _sluice.text_in($3, ',' || x.name))
+	SELECT format(E'first_value(%s) OVER (PARTITION BY %s ORDER BY CASE WHEN contains(_sluice_unchanged, %s) OR contains(_sluice_unchanged, %s) THEN 1 ELSE 0 END, _sluice_seq DESC) AS %5$s',
+		$2, $3, _sluice.text_in($4, '[' || x.name), _sluice.text_in($4, ',' || x.name), _sluice.quote_in($4, $1 ->> 'name'))
 	FROM (SELECT to_json($1 ->> 'name')::text AS name) x
 $$;
-COMMENT ON FUNCTION _sluice.known_column(jsonb, text, text) IS 'A large column: what the newest row says that has it';
+COMMENT ON FUNCTION _sluice.known_column(jsonb, text, text, text) IS 'A large column: what the newest row says that has it';
 
 CREATE FUNCTION _sluice.live_rows(t _sluice.tab, dialect text) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -213,6 +226,16 @@ AS $$
 		_sluice.quote_in($2, 'table'), _sluice.text_in($2, $1.name))
 $$;
 COMMENT ON FUNCTION _sluice.live_rows(_sluice.tab, text) IS 'Rows of epochs that still count; a resync needs no new text';
+
+CREATE FUNCTION _sluice.multiset_rows(t _sluice.tab, o jsonb, dialect text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT CASE WHEN bool_or(x.c ->> 'since' IS NOT NULL) THEN format(E'FROM (SELECT %s, _sluice_op %s) f', string_agg(CASE WHEN x.c ->> 'since' IS NOT NULL
+			THEN format('%s AS %s', _sluice.row_column($1, x.c, $2, $3), _sluice.quote_in($3, x.c ->> 'name')) ELSE _sluice.quote_in($3, x.c ->> 'name') END, ', ' ORDER BY x.n), _sluice.live_rows($1, $3))
+		ELSE _sluice.live_rows($1, $3) END
+	FROM _sluice.landed_columns($1) x
+$$;
+COMMENT ON FUNCTION _sluice.multiset_rows(_sluice.tab, jsonb, text) IS 'The rows that a table without key is counted from';
 
 CREATE FUNCTION sluice.current_rows_sql("table" text, dialect text DEFAULT 'databricks') RETURNS text
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -234,10 +257,10 @@ BEGIN
 		-- No key: the table is a multiset, loaded and inserted rows less the deleted ones.
 		RETURN format(E'SELECT %1$s FROM (\n\tSELECT %2$s, %3$s AS _sluice_copy FROM (\n\tSELECT %2$s, CAST(sum(CASE _sluice_op WHEN ''D'' THEN -1 ELSE 1 END) AS %4$s) AS _sluice_count\n\t%5$s\n\tGROUP BY %2$s) c WHERE _sluice_count > 0) r',
 			shown, names, CASE dialect WHEN 'duckdb' THEN 'unnest(range(_sluice_count))' ELSE 'explode(sequence(1, _sluice_count))' END,
-			CASE dialect WHEN 'duckdb' THEN 'BIGINT' ELSE 'INT' END, _sluice.live_rows(t, dialect));
+			CASE dialect WHEN 'duckdb' THEN 'BIGINT' ELSE 'INT' END, _sluice.multiset_rows(t, o, dialect));
 	END IF;
-	SELECT string_agg(CASE WHEN (c ->> 'large')::boolean AND (c ->> 'key_ordinal')::integer = 0 THEN _sluice.known_column(c, keys, dialect)
-		ELSE _sluice.quote_in(dialect, c ->> 'name') END, E',\n\t\t' ORDER BY n) INTO inner_columns FROM _sluice.landed_columns(t);
+	SELECT string_agg(CASE WHEN (c ->> 'large')::boolean AND (c ->> 'key_ordinal')::integer = 0 THEN _sluice.known_column(c, _sluice.row_column(t, c, o, dialect), keys, dialect)
+		WHEN c ->> 'since' IS NOT NULL THEN format('%s AS %s', _sluice.row_column(t, c, o, dialect), _sluice.quote_in(dialect, c ->> 'name')) ELSE _sluice.quote_in(dialect, c ->> 'name') END, E',\n\t\t' ORDER BY n) INTO inner_columns FROM _sluice.landed_columns(t);
 	RETURN format(E'SELECT %s FROM (\n\tSELECT %s,\n\t\t_sluice_op, row_number() OVER (PARTITION BY %s ORDER BY _sluice_seq DESC) AS _sluice_version\n\t%s\n) r WHERE _sluice_version = 1 AND _sluice_op <> ''D''',
 		shown, inner_columns, keys, _sluice.live_rows(t, dialect));
 END
