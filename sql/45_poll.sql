@@ -97,7 +97,7 @@ AS $$
 	SELECT CASE
 		WHEN $2 ->> 'rewound' IS NOT NULL THEN left($2 ->> 'rewound', 2000)
 		WHEN ($2 ->> 'position')::_sluice.pos < $1.position THEN format('the source''s log went back from %s to %s', $1.position, $2 ->> 'position')
-		ELSE (SELECT format('%s of the database changed', string_agg(o.key, ', ' ORDER BY o.key))
+		ELSE (SELECT format('%s of the %s changed', string_agg(o.key, ', ' ORDER BY o.key), CASE WHEN _sluice.is_log($1.source_id) THEN 'server' ELSE 'database' END)
 			FROM jsonb_each_text($1.identity) o JOIN jsonb_each_text($2 -> 'identity') n USING (key) WHERE o.value <> n.value HAVING count(*) > 0)
 		END
 	WHERE jsonb_typeof($2 -> 'identity') = 'object' OR $2 ->> 'position' IS NOT NULL OR $2 ->> 'rewound' IS NOT NULL

@@ -29,8 +29,8 @@ BEGIN
 		UPDATE _sluice.source_state x SET instances_md5 = NULL WHERE x.source_id = t.source_id;  -- after the batch in hand: judge again
 	ELSE
 		PERFORM _sluice.trouble_set(t.table_id, 'gone', 'SL012', format('capture instance %s of %s is gone', t.instance, t.name),
-			format('SELECT sluice.cdc_script(%L, %L); enables it again, then %s', split_part(t.name, '.', 1),
-				t.schema_name || '.' || t.table_name, _sluice.resync_hint(t.name)));
+			CASE WHEN _sluice.is_log(t.source_id) THEN _sluice.resync_hint(t.name) ELSE format('SELECT sluice.cdc_script(%L, %L); enables it again, then %s', split_part(t.name, '.', 1),
+				t.schema_name || '.' || t.table_name, _sluice.resync_hint(t.name)) END);
 	END IF;
 END
 $$;

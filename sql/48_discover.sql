@@ -31,6 +31,15 @@ AS $$
 $$;
 COMMENT ON FUNCTION _sluice.cdc_enable(text, text, text) IS 'T-SQL that enables capture of a table (net changes off: their index slows the capture job)';
 
+CREATE FUNCTION _sluice.capture_missing(source_id bigint, schema_name text, table_name text, OUT message text, OUT fix_sql text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT CASE WHEN l.log THEN format('the log of the server holds nothing of %s.%s: it is off', $2, $3) ELSE format('%s.%s is not enabled for CDC', $2, $3) END,
+		CASE WHEN l.log THEN format('SELECT * FROM sluice.check_source(%L) WHERE NOT ok;', (SELECT s.name FROM _sluice.source s WHERE s.source_id = $1)) ELSE _sluice.cdc_enable($2, $3, NULL) END
+	FROM (SELECT _sluice.is_log($1) AS log) l
+$$;
+COMMENT ON FUNCTION _sluice.capture_missing(bigint, text, text) IS 'Why a table that is there cannot be captured, and the statement that mends it';
+
 CREATE FUNCTION _sluice.table_notice(t _sluice.tab, message text, hint text) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -83,8 +92,8 @@ BEGIN
 	END IF;
 	c := _sluice.instance_newest(t.source_id, s.object_id);
 	IF c.instance IS NULL THEN
-		PERFORM _sluice.table_notice(t, format('%s.%s is not enabled for CDC, or its change table may not be read', t.schema_name, t.table_name),
-			_sluice.cdc_enable(t.schema_name, t.table_name, NULL));
+		PERFORM _sluice.table_notice(t, m.message || CASE WHEN _sluice.is_log(t.source_id) THEN '' ELSE ', or its change table may not be read' END, m.fix_sql)
+		FROM _sluice.capture_missing(t.source_id, t.schema_name, t.table_name) m;
 		RETURN;
 	END IF;
 	UPDATE _sluice.tab x SET source_object_id = s.object_id WHERE x.table_id = t.table_id AND x.source_object_id IS DISTINCT FROM s.object_id;

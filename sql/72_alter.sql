@@ -170,7 +170,7 @@ BEGIN
 	UPDATE _sluice.tab x SET wanted = 'paused' WHERE x.table_id = t.table_id;
 	PERFORM _sluice.event_add('info', 'table', t.source_id, t.target_id, t.table_id, format('table %s paused by %s', t.name, _sluice.caller()));
 	PERFORM _sluice.wake();
-	RETURN format('table %s pauses after the batch in hand; the source keeps its changes only as long as its CDC retention', t.name);
+	RETURN format('table %s pauses after the batch in hand; the source keeps its changes only as long as its retention', t.name);
 END
 $$;
 COMMENT ON FUNCTION sluice.pause_table(text) IS 'Stops a table between batches until resume_table()';

@@ -37,13 +37,13 @@ CREATE VIEW sluice.table_status WITH (security_barrier) AS
 		CASE WHEN t.trouble IS NOT NULL THEN t.trouble
 			WHEN t.wanted <> 'run' THEN 'ok'
 			WHEN w.missing OR NOT w.here THEN 'unknown'
-			WHEN x.state = 'error' OR t.fail_count >= 3 OR f.message IS NOT NULL OR (t.phase = 'registered' AND t.notice IS NOT NULL AND x.discovered_at IS NOT NULL) THEN 'stuck'
+			WHEN x.state = 'error' OR t.fail_count >= 3 OR f.message IS NOT NULL OR (t.phase = 'registered' AND t.notice NOT LIKE 'inexact%' AND x.discovered_at IS NOT NULL) THEN 'stuck'
 			WHEN l.behind_s > coalesce((x.jobs ->> 'retention_minutes')::double precision, 4320) * 30 THEN 'at_risk'
 			WHEN l.behind_s > w.late_s + coalesce((t.options ->> 'max_file_age')::double precision, w.age_s) THEN 'late'
 			ELSE 'ok' END AS health,
 		t.phase, t.epoch, t.incarnation::bigint AS incarnation, t.version::bigint AS schema_version, t.instance AS capture_instance,
 		CASE WHEN t.phase = 'streaming' AND t.pending_since IS NULL AND t.probed_since < x.cut_began_at THEN greatest(t.position, x.position) ELSE t.position END::text AS position,
-		t.pending_since, l.behind_s, t.rows_loaded, t.rows_changed, t.files, t.bytes, t.committed_at,
+		t.pending_since, l.behind_s, t.rows_loaded, t.rows_changed, t.nulled, t.files, t.bytes, t.committed_at,
 		t.load_range::bigint AS load_ranges_planned,
 		(SELECT count(*) FROM _sluice.batch b WHERE b.table_id = t.table_id AND b.work = 'load') AS load_ranges_open,
 		t.job_id AS job, t.code, CASE WHEN t.trouble IS NOT NULL THEN t.message ELSE coalesce(f.message, t.message, t.notice) END AS message,
@@ -55,7 +55,7 @@ CREATE VIEW sluice.table_status WITH (security_barrier) AS
 		_sluice.option_default('table', 'max_file_age')::double precision AS age_s OFFSET 0) w
 	CROSS JOIN LATERAL (SELECT round(extract(epoch FROM greatest(x.source_time + (clock_timestamp() - x.polled_at), x.source_time) - t.pending_since)::numeric, 1)::double precision AS behind_s) l
 	WHERE (t.wanted <> 'dropped' OR EXISTS (SELECT FROM _sluice.batch b WHERE b.table_id = t.table_id)) AND _sluice.may_see(t.table_id);
-COMMENT ON VIEW sluice.table_status IS 'Everything about a captured table: wanted, state, health, where it stands, what it counts, what to do next';
+COMMENT ON VIEW sluice.table_status IS 'Everything about a captured table: wanted, state, health, where it stands, what it counts (nulled: zero dates that landed as NULL), what to do next';
 
 CREATE VIEW sluice.status WITH (security_barrier) AS
 	SELECT '(worker)'::text AS table_name, 'run'::text AS wanted, 'missing'::text AS state, 'unknown'::text AS health, NULL::bigint AS epoch, NULL::bigint AS rows_loaded,
@@ -72,7 +72,7 @@ COMMENT ON VIEW sluice.status IS 'One row a table, and one that says so where no
 
 CREATE VIEW sluice.source_status WITH (security_barrier) AS
 	SELECT s.name AS source, s.kind, CASE WHEN _sluice.worker_missing() THEN 'unknown' ELSE x.state END AS state, x.state AS last_state, s.incarnation::bigint AS incarnation,
-		x.position::text AS position, x.tran_end_time, x.source_time, x.polled_at,
+		x.position::text AS position, x.mark ->> 'file' AS log_file, x.mark ->> 'gtid' AS log_gtid, x.low::text AS log_low, x.tran_end_time, x.source_time, x.polled_at,
 		extract(epoch FROM clock_timestamp() - x.polled_at)::double precision AS poll_age_s,
 		extract(epoch FROM x.source_time - x.tran_end_time)::double precision AS capture_age_s,
 		r.runs AS capture_running, (x.capture ->> 'latency_s')::double precision AS capture_latency_s,
@@ -86,7 +86,7 @@ CREATE VIEW sluice.source_status WITH (security_barrier) AS
 	FROM _sluice.source s LEFT JOIN _sluice.source_state x USING (source_id)
 	CROSS JOIN LATERAL _sluice.capture_runs(x.capture, x.jobs, x.source_time, x.tran_end_time) r(runs)
 	WHERE s.wanted <> 'dropped' AND _sluice.may_see(NULL);
-COMMENT ON VIEW sluice.source_status IS 'One row a source: how far its log is known, when it was last asked, what troubles it. Options hold no secret';
+COMMENT ON VIEW sluice.source_status IS 'One row a source: how far its log is known (MySQL, MariaDB: in which file, with which GTIDs, and where the log begins), when it was last asked, what troubles it. Options hold no secret';
 
 CREATE VIEW sluice.target_status WITH (security_barrier) AS
 	SELECT g.name AS target, g.kind, x.checked_at,

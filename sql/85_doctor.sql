@@ -28,6 +28,18 @@ AS $$
 $$;
 COMMENT ON FUNCTION _sluice.age_row(text, text, timestamptz) IS 'First row of a check: how old its answer is';
 
+CREATE FUNCTION _sluice.cascade_steps(s _sluice.source) RETURNS TABLE ("check" text, object text, ok boolean, severity text, found text, wanted text, fix_sql text)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+	SELECT 'cascade', f.schema_name || '.' || f.table_name, false, CASE a.accepted WHEN true THEN 'warning' ELSE 'error' END, r.refused,
+		'a table whose changes are all in the log: without foreign keys that change it, or accepted as inexact',
+		CASE WHEN NOT a.accepted THEN format('SELECT * FROM sluice.alter_table(%L, ''{"cascade": "accept"}'');', t.name) END
+	FROM _sluice.tab t JOIN _sluice.source_table f ON f.source_id = t.source_id AND f.schema_name = t.schema_name AND f.table_name = t.table_name
+	CROSS JOIN LATERAL _sluice.cascade_refused(t, f) r(refused) CROSS JOIN LATERAL (SELECT coalesce(t.options ->> 'cascade' = 'accept', false)) a(accepted)
+	WHERE t.source_id = $1.source_id AND t.wanted <> 'dropped' AND r.refused IS NOT NULL ORDER BY 2
+$$;
+COMMENT ON FUNCTION _sluice.cascade_steps(_sluice.source) IS 'Captured tables that foreign keys change without a word in the log';
+
 CREATE FUNCTION sluice.check_source(source text) RETURNS TABLE ("check" text, object text, ok boolean, severity text, found text, wanted text, fix_sql text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -38,11 +50,12 @@ BEGIN
 	SELECT * INTO x FROM _sluice.source_state y WHERE y.source_id = s.source_id;
 	RETURN QUERY SELECT * FROM _sluice.age_row('checked', s.name, x.checked_at);
 	RETURN QUERY SELECT * FROM _sluice.steps(s.source_id, NULL);
+	RETURN QUERY SELECT * FROM _sluice.cascade_steps(s);
 	RETURN QUERY SELECT 'poll', s.name, x.state IN ('ok', 'new'), CASE WHEN x.state IN ('ok', 'new') THEN 'info' ELSE 'error' END, concat_ws(': ', x.state, x.message), concat_ws('; ', 'ok', x.hint),
 		substring(x.hint FROM '^(?:SELECT|CALL|EXEC|GRANT|ALTER) [^;]*;');
 END
 $$;
-COMMENT ON FUNCTION sluice.check_source(text) IS 'Can the worker reach the source? DNS, TCP, TLS, login, database, rights, CDC, agent, each timed; as old as its first row says';
+COMMENT ON FUNCTION sluice.check_source(text) IS 'Can the worker reach the source, and does its log hold what is needed? DNS, TCP, TLS, login, rights, CDC or the settings of the binary log, each timed; as old as its first row says';
 
 CREATE FUNCTION sluice.check_target(target text) RETURNS TABLE ("check" text, object text, ok boolean, severity text, found text, wanted text, fix_sql text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -103,6 +116,17 @@ AS $$
 $$;
 COMMENT ON FUNCTION _sluice.cdc_capture(_sluice.source, _sluice.source_state) IS 'State of the capture job, as its last log scans tell it';
 
+CREATE FUNCTION _sluice.cdc_refuse(s _sluice.source) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF _sluice.is_log(s.source_id) THEN
+		PERFORM _sluice.fail('22023', format('source %s is of kind %s, which needs no CDC enabled: its log has all tables', s.name, s.kind), format('SELECT * FROM sluice.check_source(%L);', s.name));
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION _sluice.cdc_refuse(_sluice.source) IS 'Refuses what only SQL Server has';
+
 CREATE FUNCTION sluice.check_cdc(source text) RETURNS TABLE ("check" text, object text, ok boolean, severity text, found text, wanted text, fix_sql text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -112,6 +136,7 @@ DECLARE
 	enabled boolean;
 	agent boolean;
 BEGIN
+	PERFORM _sluice.cdc_refuse(s);
 	SELECT * INTO x FROM _sluice.source_state y WHERE y.source_id = s.source_id;
 	RETURN QUERY SELECT * FROM _sluice.age_row('discovered', s.name, x.discovered_at);
 	IF x.discovered_at IS NULL THEN
@@ -143,6 +168,7 @@ DECLARE
 	lines text;
 	others text;
 BEGIN
+	PERFORM _sluice.cdc_refuse(s);
 	SELECT * INTO x FROM _sluice.source_state y WHERE y.source_id = s.source_id;
 	IF x.discovered_at IS NULL THEN
 		PERFORM _sluice.fail('55000', format('the tables of source %s are not known yet', s.name), format('CALL sluice.refresh(%L);', s.name));

@@ -15,34 +15,6 @@ SET SESSION AUTHORIZATION sluice_worker;
 SELECT _sluice.worker_start('{"host": "h", "pid": 1, "version": "0.1.0", "api": 1, "runners": 2}') ->> 'worker_id';
 RESET SESSION AUTHORIZATION;
 SELECT t.beat() ->> 'run' AS run;
--- Positions here: the log's files are 16 apart, so that 16 is the begin of file 1 in the tests' own numbers.
-CREATE FUNCTION t.col(name text, type text DEFAULT 'int32', more jsonb DEFAULT '{}') RETURNS jsonb LANGUAGE sql AS $$
-	SELECT jsonb_build_object('name', name, 'source_type', CASE type WHEN 'string' THEN 'varchar(20)' WHEN 'timestamptz' THEN 'timestamp' ELSE 'int' END, 'type', type, 'precision', 0, 'scale', 0, 'nullable', name <> 'id') || more $$;
-CREATE FUNCTION t.ltab(id int, name text, columns jsonb, more jsonb DEFAULT '{}') RETURNS jsonb LANGUAGE sql AS $$
-	SELECT jsonb_build_object('object_id', id, 'schema', 'shop', 'table', name, 'rows', 10, 'columns', columns, 'key', '[{"name": "id", "descending": false}]'::jsonb, 'primary_key', '["id"]'::jsonb, 'engine', 'InnoDB') || more $$;
-CREATE FUNCTION t.mark(n int) RETURNS jsonb LANGUAGE sql AS $$ SELECT jsonb_build_object('file', 'bin.000001', 'offset', n, 'gtid', NULL) $$;
-CREATE FUNCTION t.lfacts(at int, VARIADIC tables jsonb[]) RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS $$
-DECLARE b jsonb := t.start(1);
-BEGIN
-	PERFORM _sluice.facts_store(jsonb_build_object('worker_id', 1, 'source_id', 1, 'generation', b -> 'generation', 'facts', jsonb_build_object('server', '{"version": "10.11", "flavor": "mariadb"}'::jsonb,
-		'position', t.pos(at), 'mark', t.mark(at), 'tables', to_jsonb(tables))));
-END $$;
--- What the poller is asked; then a poll that finds the log's end at `cut`.
-CREATE FUNCTION t.lask(known text DEFAULT NULL) RETURNS jsonb LANGUAGE plpgsql SECURITY DEFINER AS $$
-BEGIN
-	UPDATE _sluice.source_state SET next_poll_at = NULL WHERE source_id = 1;
-	RETURN _sluice.poll_begin(jsonb_build_object('worker_id', 1, 'source_id', 1, 'known', known));
-END $$;
-CREATE FUNCTION t.lstore(b jsonb, cut int, more jsonb DEFAULT '{}', at timestamptz DEFAULT '2026-01-01T00:00:00Z') RETURNS text LANGUAGE sql SECURITY DEFINER AS $$
-	SELECT _sluice.cut_store(jsonb_build_object('worker_id', 1, 'source_id', 1, 'generation', b -> 'generation', 'answer',
-		jsonb_build_object('position', t.pos(cut), 'mark', t.mark(cut), 'clock', t.pos(cut), 'low', t.pos(4), 'source_time', at, 'tran_end_time', at, 'known', b #> '{ask,known}',
-			'fences', (SELECT coalesce(jsonb_agg(jsonb_build_object('table_id', f -> 'table_id', 'position', f -> 'clock')), '[]') FROM jsonb_array_elements(b #> '{ask,fences}') f WHERE f ->> 'clock' <= t.pos(cut)),
-			'identity', '{"server_id": "1"}'::jsonb) || more)) ->> 'planned' $$;
-CREATE FUNCTION t.lpoll(cut int, more jsonb DEFAULT '{}', at timestamptz DEFAULT '2026-01-01T00:00:00Z') RETURNS text LANGUAGE sql SECURITY DEFINER AS $$ SELECT t.lstore(t.lask(), cut, more, at) $$;
-CREATE FUNCTION t.lshape(id int, at int, columns jsonb, change text DEFAULT NULL) RETURNS jsonb LANGUAGE sql AS $$
-	SELECT jsonb_build_object('shapes', jsonb_build_array(jsonb_build_object('table_id', id, 'instance', format('shop.t%s@%s', id, t.pos(at)), 'start', t.pos(at), 'mark', t.mark(at), 'columns', columns, 'change', change))) $$;
-CREATE FUNCTION t.lshow() RETURNS TABLE (name text, state text, phase text, epoch bigint, version int, at text, pending boolean, instance text, message text) LANGUAGE sql SECURITY DEFINER AS $$
-	SELECT t.name, t.trouble, t.phase, t.epoch, t.version, ltrim(t.position, '0'), t.pending_since IS NOT NULL, regexp_replace(t.instance, '@0*', '@'), t.message FROM _sluice.tab t WHERE t.wanted <> 'dropped' ORDER BY 1 $$;
 CREATE TABLE t.v (name text PRIMARY KEY, v jsonb);
 
 -- Before discovery nothing is known; then every table of the server is, with its columns from the position read before.
