@@ -1,9 +1,14 @@
 /*
  * session.h - one libmariadb connection to one MySQL or MariaDB server: login, TLS, statements, errors.
  *
- * libmariadb waits in poll(): connect, read and write time-outs are set so that each wait ends after a second and `beat` is called;
- * a statement may take query_timeout_s in all. Every session begins with: SET NAMES utf8mb4, time_zone '+00:00', sql_mode that keeps what it
- * reads as it is, autocommit, READ COMMITTED or stronger as the caller says, no statement time limit of the server below ours.
+ * Logins and statements use libmariadb's non-blocking calls (mysql_*_start and _cont; MariaDB Connector/C, "Non-blocking API"): each wait is
+ * a poll() of ours of at most a second, between two calls of `beat`. A statement may take query_timeout_s in all; one that does not come to its
+ * end, or is left because `beat` said so, ends its connection, and the server is asked to end it too (KILL). Names are resolved by the machine's
+ * resolver, which waits by itself.
+ * Every session begins with: SET NAMES utf8mb4, time_zone '+00:00', sql_mode NO_BACKSLASH_ESCAPES, autocommit, READ COMMITTED, no statement time limit
+ * of the server, net_write_timeout of a day (who reads a large result may take a pause), lock_wait_timeout of query_timeout_s.
+ * LOAD DATA LOCAL is off. Plugins that send the password as it is are allowed behind a verified certificate only, and a server without TLS
+ * never gets it in the clear: libmariadb 3.3 would, once TLS was asked for (see on_greeting in session.c).
  * No password is ever part of an Error.
  */
 #ifndef SLUICE_MYSQL_SESSION_H
@@ -12,6 +17,7 @@
 #include "base/beat.h"
 #include "base/buffer.h"
 #include "base/json.h"
+#include "source/mysql/packet.h"
 #include <mariadb/mysql.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -23,7 +29,7 @@ typedef struct SessionOptions {
     int port;
     const char *user;
     SessionTls tls;         /* request: TLS where the server offers it, not verified */
-    const char *ca_file;    /* NULL: not verified; "system": the machine's list */
+    const char *ca_file;    /* NULL: not verified; "system": the machine's list. Makes `tls` require */
     bool check_hostname;
     int login_timeout_s, query_timeout_s;
     bool load_lock;         /* without GTID: a read lock for the moment in which a load's position is read */
@@ -31,8 +37,13 @@ typedef struct SessionOptions {
 } SessionOptions;
 
 typedef struct Session {
-    MYSQL *mysql;
+    MYSQL *mysql;           /* NULL: closed */
     Beat beat;
+    int64_t beaten_ms;
+    SessionTls tls;         /* as asked for */
+    bool interrupted;       /* beat said stop */
+    bool late;              /* the time of a statement or login was up */
+    PacketBuffer packets;
     int query_timeout_s;
     bool mariadb;
     unsigned long version;  /* 101119 = 10.11.19, 90700 = 9.7.0 */
@@ -40,7 +51,7 @@ typedef struct Session {
     char target[300];       /* "host:port", for messages */
 } Session;
 
-/* ERROR_PERMANENT with a hint for an option that is missing or malformed. Strings belong to `options`. */
+/* ERROR_PERMANENT with a hint for an option that is missing or malformed. Strings belong to `options`. ret->mariadb is the caller's and stays. */
 int session_options_read(const cJSON *options, SessionOptions *ret, Error *error);
 int session_open(Session *session, const SessionOptions *options, const char *password, Beat beat, Error *error);
 void session_close(Session *session);
@@ -51,7 +62,7 @@ int session_run(Session *session, const char *text, Error *error);
 int session_select(Session *session, const char *text, MYSQL_RES **ret, Error *error);
 /* The first column of the first row as text, malloc'ed; NULL for SQL NULL or no row. */
 int session_value(Session *session, const char *text, char **ret, Error *error);
-/* `value` quoted for a statement: 'it''s'. Never for user data that may hold another character set: the session's is utf8mb4. */
+/* `value` quoted for a statement: 'it''s'. Never for user data that may hold another character set: the session's is utf8mb4. A 0 byte is refused. */
 int session_quote(Buffer *text, const char *value, size_t length, Error *error);
 /* `name` quoted as an identifier: `a``b`. */
 int session_name(Buffer *text, const char *name, Error *error);
@@ -62,8 +73,13 @@ int session_name(Buffer *text, const char *name, Error *error);
 int session_failed(Session *session, const char *what, Error *error);
 /* The same for an error packet that came instead of an event: number, text. */
 int session_refused(Session *session, unsigned number, const char *text, const char *what, Error *error);
-/* Raw packets: the next one, its length, or 0 bytes and ERROR_* . *data belongs to the connection until the next call.
- * 1 = a packet, 0 = nothing came for wait_ms, -1. The first byte of an error packet is 0xff, of EOF 0xfe: the caller's to judge. */
+/* Sends a command (COM_QUERY, COM_BINLOG_DUMP, ..) whose answer is then read with session_packet, to its last packet. */
+int session_command(Session *session, unsigned char command, const void *data, size_t length, Error *error);
+/* Raw packets: the next one and its length; *data belongs to the connection until the next call.
+ * 1 = a packet, 0 = nothing came for wait_ms, -1. The first byte of an error packet is 0xff, of EOF 0xfe: the caller's to judge
+ * (session_refused). Behind a -1 the connection is of no more use. */
 int session_packet(Session *session, int wait_ms, const uint8_t **data, size_t *length, Error *error);
+/* Calls beat if that was a second ago: ERROR_INTERRUPTED when it says stop. */
+int session_beat(Session *session, Error *error);
 
 #endif
