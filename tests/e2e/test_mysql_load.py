@@ -1,0 +1,249 @@
+"""Loads of MySQL and MariaDB: each row once whatever its key, however often the worker dies, and L below what the snapshot does not show."""
+import collections
+import datetime
+import random
+import threading
+import uuid
+
+import pytest
+
+from mysqlserver import MySQL
+from mysqlvalues import differences, source_rows
+from workload import Workload
+
+ROWS = 40
+RANGE_ROWS = 6
+KILLS = 4
+
+
+def letters(n):
+    """Distinct by its number in any collation; what stands before it sorts otherwise as text than as bytes."""
+    return random.Random(n).choice(["a", "A", "ä", "Ä", "z", "Z", "é", "_", "-", "'", "\\", "%", "ß", "ss"]) + str(n)
+
+
+def moment(n, digits=6):
+    return f"{datetime.datetime(1999, 12, 31, 23, 59, 58) + datetime.timedelta(microseconds=n * 300001):%Y-%m-%d %H:%M:%S.%f}"[:19 + (digits and digits + 1)]
+
+
+# name: (type of the key, value number n of it)
+KEYS = {
+    "k_tiny": ("tinyint", lambda n: n - 20), "k_unsigned": ("bigint unsigned", lambda n: 2 ** 63 - 20 + n), "k_decimal": ("decimal(30,4)", lambda n: f"{(n - 20) * 1000000000000}.{n:04}"),
+    "k_digits": ("decimal(60,5)", lambda n: f"{n - 20}{'7' * 40}.00001"),
+    "k_float": ("float", lambda n: (n - 20) / 10), "k_double": ("double", lambda n: (n - 20) / 10 * 1e10), "k_bit": ("bit(10)", lambda n: n * 25), "k_year": ("year", lambda n: 1901 + n * 6),
+    "k_date": ("date", lambda n: f"{1000 + n * 200}-02-28"), "k_datetime": ("datetime(6)", moment), "k_timestamp": ("timestamp(6)", moment), "k_second": ("datetime", lambda n: f"2026-01-01 00:00:{n:02}"),
+    "k_time": ("time(3)", lambda n: f"{'-' if n < 20 else ''}{abs(n - 20) * 40:02}:59:59.{n:03}"),
+    "k_ci": ("varchar(20) COLLATE utf8mb4_general_ci", letters), "k_unicode": ("varchar(20) COLLATE utf8mb4_unicode_ci", letters), "k_bin": ("varchar(20) COLLATE utf8mb4_bin", letters),
+    "k_latin": ("varchar(20) CHARACTER SET latin1", letters), "k_german": ("varchar(20) CHARACTER SET latin1 COLLATE latin1_german2_ci", letters),
+    "k_utf16": ("varchar(20) CHARACTER SET utf16", letters), "k_char": ("char(20)", letters),
+    "k_binary": ("binary(4)", lambda n: (n * 7 % ROWS * 5).to_bytes(2, "big") + b"\0" * (n % 3)), "k_varbinary": ("varbinary(60)", lambda n: b"\0" * n),
+    "k_enum": ("enum(" + ", ".join(f"'{chr(122 - n % 26)}{n}'" for n in range(ROWS)) + ")", lambda n: n + 1), "k_set": ("set('c','b','a','z','y','x')", lambda n: n),
+}
+OWN = {"mariadb": {"k_uuid": ("uuid", lambda n: str(uuid.UUID(int=random.Random(n).getrandbits(128)))), "k_inet6": ("inet6", lambda n: f"2001:db8:{n * 1000:x}::{ROWS - n:x}"),
+                   "k_uca": ("varchar(20) COLLATE utf8mb4_uca1400_ai_ci", letters)},
+       "mysql": {"k_0900": ("varchar(20) COLLATE utf8mb4_0900_ai_ci", letters), "k_0900_bin": ("varchar(20) COLLATE utf8mb4_0900_bin", letters)}}
+
+
+def each_once(stack, table, numbers, landed=None):
+    """Every row's number stands once among the loaded rows of the live epoch."""
+    landed = landed or stack.landed()
+    epoch = max(file.epoch for file in landed.of(table))
+    found = collections.Counter(int(row["n"]) for file in landed.of(table, epoch) for row in file.rows if row["_sluice_op"] == "R")
+    wanted = collections.Counter(numbers)
+    assert found == wanted, f"{table}: lost {sorted(wanted - found)[:20]}, twice or foreign {sorted(found - wanted)[:20]}"
+
+
+def fill(stack, table, rows):
+    connection = stack.server.connect(stack.name)
+    with connection.cursor() as cursor:
+        cursor.execute("SET sql_mode = ''")
+        cursor.executemany(f"INSERT INTO {table} VALUES ({', '.join(['%s'] * len(rows[0]))})", rows)
+    connection.close()
+
+
+def test_ranges_of_every_kind_of_key_meet_and_do_not_overlap(mysql_stack):
+    stack = mysql_stack
+    keys = {**KEYS, **OWN[stack.kind]}
+    for name, (type, value) in keys.items():
+        stack.write(f"CREATE TABLE {name} (k {type} NOT NULL, n int NOT NULL, PRIMARY KEY (k)) CHARACTER SET utf8mb4")
+        fill(stack, name, [(value(n), n) for n in range(ROWS)])
+    stack.write("CREATE TABLE k_parts (a int NOT NULL, b varchar(10) COLLATE utf8mb4_general_ci NOT NULL, c date NOT NULL, d enum('z','y','x') NOT NULL, n int, "
+                "PRIMARY KEY (a, b DESC, c, d)) CHARACTER SET utf8mb4")
+    fill(stack, "k_parts", [(n // 12 - 1, "aÄzB"[n // 6 % 4], f"2026-01-0{n // 3 % 2 + 1}", n % 3 + 1, n) for n in range(ROWS)])
+    stack.write("CREATE TABLE k_unique (u varchar(10) NOT NULL, v int NOT NULL, n int, UNIQUE KEY other (v, u)) CHARACTER SET utf8mb4")
+    fill(stack, "k_unique", [(letters(n), n % 3, n) for n in range(ROWS)])
+    tables = [f"{stack.name}.{name}" for name in (*keys, "k_parts", "k_unique")]
+    stack.register()
+    for table in tables:
+        stack.add_table(table, load_range_rows=RANGE_ROWS)
+    stack.start()
+    for table in tables:
+        stack.wait_state(table)
+    landed = stack.check()
+    for table in tables:
+        each_once(stack, table, range(ROWS), landed)
+        [(ranges,)] = stack.sql("SELECT count(*) FROM sluice.batch WHERE table_name = %s AND work = 'load'", stack.table_name(table))
+        assert ranges >= ROWS // RANGE_ROWS, f"{table} was loaded in {ranges} ranges"
+    stack.stop()
+
+
+def test_killed_in_the_middle_of_a_load_it_goes_on_behind_what_has_landed(mysql_stack):
+    stack = mysql_stack
+    table = f"{stack.name}.many"
+    stack.set("lease_seconds", 1)
+    stack.set("worker_dead_seconds", 1)
+    stack.write("CREATE TABLE many (a int NOT NULL, b varchar(20) NOT NULL, n int NOT NULL, PRIMARY KEY (b, a)) CHARACTER SET utf8mb4")
+    fill(stack, "many", [(n, letters(n % 1000), n) for n in range(20000)])
+    stack.register()
+    stack.add_table(table, compression="none", target_file_bytes=65536)
+    files = "SELECT count(*) FROM _sluice.seal"
+    for _ in range(KILLS):
+        before = stack.one(files)
+        stack.start()
+        stack.wait(lambda: stack.one(files) > before + 2 or (stack.status(table) or {}).get("state") == "streaming", "more files")
+        stack.workers[-1].kill()
+        stack.workers[-1].wait()
+    assert stack.status(table)["state"] == "loading", "killed in the middle"
+    stack.start()
+    stack.wait_state(table)
+    each_once(stack, table, range(20000), stack.check(killed=True))
+    stack.stop()
+
+
+def assert_equal(stack, work):
+    stack.wait_uploaded(work.table, timeout_s=120)
+    landed = stack.check({work.table: work.key})
+    found = differences(work.columns, work.key, landed.fold(work.table, work.key), source_rows(stack.server, stack.name, work.table, work.columns))
+    assert not found, "\n".join(found)
+
+
+def test_rows_written_during_many_ranges_are_neither_lost_nor_twice(mysql_stack):
+    stack = mysql_stack
+    work = Workload(stack).fill(1500)
+    stack.register()
+    stack.add_table(work.table, load_range_rows=100)
+    stack.start()
+    with work:
+        stack.wait_state(work.table)
+    assert work.transactions > 10
+    assert_equal(stack, work)
+    stack.stop()
+
+
+# ---- MySQL: the log tells of transactions before the engine shows them ------------
+@pytest.mark.parametrize("mysql_server", [MySQL], indirect=True, ids=["mysql"])
+def test_load_waits_for_transactions_between_log_and_engine(mysql_stack):
+    """Commits that stand in the log for a while before they can be seen: a load that took the log's end as its position would lose them."""
+    stack = mysql_stack
+    table = f"{stack.name}.slow"
+    stack.write("CREATE TABLE slow (id int PRIMARY KEY, n int NOT NULL)")
+    stack.write("INSERT INTO slow VALUES (0, 0)")
+    stack.register()
+    stop, written = threading.Event(), [0]
+
+    def write():
+        connection = stack.server.connect(stack.name)
+        while not stop.is_set():
+            stack.write(f"INSERT INTO slow VALUES ({len(written)}, {len(written)})", connection)
+            written.append(len(written))
+        connection.close()
+    writer = threading.Thread(target=write)
+    stack.write("SET GLOBAL binlog_group_commit_sync_delay = 700000")
+    try:
+        writer.start()
+        stack.add_table(table)
+        stack.start()
+        stack.wait_state(table)
+        for epoch in range(2, 5):
+            stack.sql("SELECT sluice.resync_table(%s)", stack.table_name(table))
+            stack.wait(lambda: stack.status(table)["epoch"] == epoch and stack.status(table)["state"] == "streaming", "loaded again")
+    finally:
+        stop.set()
+        writer.join()
+        stack.write("SET GLOBAL binlog_group_commit_sync_delay = 0")
+    stack.wait_uploaded(table)
+    landed = stack.check({table: ["id"]})
+    assert sorted(int(key[0]) for key in landed.fold(table, ["id"]).keys()) == written
+    assert len(written) > 5
+    stack.stop()
+
+
+@pytest.fixture
+def plain_mysql(workdir):
+    """A MySQL without GTIDs."""
+    if MySQL.missing():
+        pytest.skip(f"mysql is not available on this machine ({MySQL.missing()})")
+    with MySQL(workdir / "plain", options={"gtid_mode": "OFF", "enforce_gtid_consistency": "OFF"}) as server:
+        yield server
+
+
+@pytest.mark.parametrize("mysql_server", [MySQL], indirect=True, ids=["mysql"])
+def test_without_gtids_a_load_is_refused_or_takes_a_lock_for_a_moment(make_mysql_stack, plain_mysql):
+    stack = make_mysql_stack(server=plain_mysql)
+    work = Workload(stack).fill(300)
+    stack.register()
+    stack.add_table(work.table, load_range_rows=50)
+    stack.start()
+    row = stack.wait_state(work.table, "error")
+    assert "GTID" in row["message"] and "load_lock" in row["hint"], row
+    plain_mysql.exec_sql(f"GRANT RELOAD ON *.* TO '{plain_mysql.login}'@'%'")
+    stack.sql("SELECT sluice.alter_source(%s, options => '{\"load_lock\": true}')", stack.name)
+    stack.sql("SELECT sluice.resync_table(%s)", stack.table_name(work.table))
+    with work:
+        stack.wait_state(work.table)
+    assert_equal(stack, work)
+    stack.stop()
+
+
+# ---- tables without a key ----------------------------------------------------------
+def bag_of(stack, table):
+    return {tuple(value for _, _, value in row): count for row, count in stack.landed().bag(table).items()}
+
+
+def test_table_without_key_is_read_in_one_scan_and_folds_as_a_multiset(mysql_stack):
+    stack = mysql_stack
+    table = f"{stack.name}.bag"
+    stack.write("CREATE TABLE bag (a int NULL, b varchar(20) NULL)")
+    stack.write("INSERT INTO bag VALUES (1, 'x'), (1, 'x'), (2, NULL), (NULL, '')")
+    stack.register()
+    stack.add_table(table)
+    stack.start()
+    stack.wait_state(table)
+    stack.write("INSERT INTO bag VALUES (1, 'x'), (3, 'y'); UPDATE bag SET b = 'z' WHERE a = 2; DELETE FROM bag WHERE a = 3")
+    stack.wait_uploaded(table)
+    stack.check()
+    assert bag_of(stack, table) == {("1", "x"): 3, ("2", "z"): 1, ("None", ""): 1}
+    stack.stop()
+
+
+@pytest.mark.parametrize("engine", ["InnoDB", "MyISAM"])
+def test_table_without_key_that_never_holds_still_is_read_under_a_lock(mysql_stack, engine):
+    """On MariaDB a snapshot is exact without one, where the engine has snapshots."""
+    stack = mysql_stack
+    table = f"{stack.name}.bag"
+    stack.server.exec_sql(f"GRANT LOCK TABLES ON *.* TO '{stack.server.login}'@'%'")
+    stack.set("keyless_tries", 1)
+    stack.write(f"CREATE TABLE bag (a int NOT NULL, b varchar(200)) ENGINE = {engine}")
+    fill(stack, "bag", [(n % 500, "b" * 100) for n in range(5000)])
+    stack.register()
+    stack.add_table(table, keyless="lock", compression="none")
+    stop = threading.Event()
+
+    def write():
+        connection, n = stack.server.connect(stack.name), 0
+        while not stop.is_set():
+            n += 1
+            stack.write(f"INSERT INTO bag VALUES ({1000 + n}, 'new'); DELETE FROM bag WHERE a = {n % 500} LIMIT 1", connection)
+        connection.close()
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        stack.start()
+        stack.wait_state(table)
+    finally:
+        stop.set()
+        writer.join()
+    stack.wait_uploaded(table)
+    stack.check()
+    wanted = collections.Counter((str(a), b) for a, b in stack.server.query(f"SELECT a, b FROM {table}"))
+    assert bag_of(stack, table) == dict(wanted)
+    stack.stop()
