@@ -121,10 +121,8 @@ static int definitions_read(LoadStatement *statement, Error *error)
 
 static int command(LoadStatement *statement, enum enum_server_command code, const char *bytes, size_t length, Error *error)
 {
-    MYSQL *mysql = statement->session->mysql;
-
-    if (mysql->methods->db_command(mysql, code, bytes, length, 1, NULL) != 0)
-        return session_failed(statement->session, "reading the table", error);
+    if (session_command(statement->session, (unsigned char)code, bytes, length, error) < 0)
+        return -1;
     statement->pending = true;
     return 0;
 }
@@ -199,9 +197,11 @@ void load_statement_close(LoadStatement *statement)
     uint32_t id = statement->id;
     const char bytes[4] = {(char)id, (char)(id >> 8), (char)(id >> 16), (char)(id >> 24)};
 
+    Error ignored;
+
     /* COM_STMT_CLOSE has no answer. */
     if (statement->prepared && !statement->pending && statement->session->mysql)
-        (void)statement->session->mysql->methods->db_command(statement->session->mysql, COM_STMT_CLOSE, bytes, sizeof bytes, 1, NULL);
+        (void)session_command(statement->session, COM_STMT_CLOSE, bytes, sizeof bytes, &ignored);
     free(statement->columns);
     statement->columns = NULL;
     statement->prepared = false;

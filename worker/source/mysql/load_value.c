@@ -1,22 +1,17 @@
 /* load_value.c - see load_value.h */
 #include "source/mysql/load_value.h"
-#include "base/clock.h"
+#include "source/mysql/load_time.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define TICKS_A_SECOND 10000000LL
-#define TICKS_A_DAY (86400 * TICKS_A_SECOND)
-#define TICKS_A_MICROSECOND 10
-#define NO_DATE UINT32_MAX /* none of those that moment_day keeps */
-
-static int row_short(const LoadValue *value, Error *error)
+int load_value_short(const LoadValue *value, Error *error)
 {
     return error_set(error, ERROR_TRANSIENT, NULL, "a row ends within column \"%.200s\"", value->field->source_name);
 }
 
-static int value_malformed(const LoadValue *value, Error *error)
+int load_value_malformed(const LoadValue *value, Error *error)
 {
     return error_set(error, ERROR_INTERNAL, NULL, "column \"%.200s\" came in a form its type does not have", value->field->source_name);
 }
@@ -28,7 +23,7 @@ static int value_malformed(const LoadValue *value, Error *error)
     static int name(LoadValue *value, int row, const uint8_t **at, const uint8_t *end, Error *error)                      \
     {                                                                                                                    \
         if (end - *at < (bytes))                                                                                         \
-            return row_short(value, error);                                                                              \
+            return load_value_short(value, error);                                                                              \
         memcpy(value->vector->fixed + (size_t)row * (bytes), *at, (bytes));                                              \
         *at += (bytes);                                                                                                  \
         return 1;                                                                                                        \
@@ -43,7 +38,7 @@ COPIED(copy_8, 8)
         from wire;                                                                                                       \
                                                                                                                          \
         if (end - *at < (ptrdiff_t)sizeof wire)                                                                          \
-            return row_short(value, error);                                                                              \
+            return load_value_short(value, error);                                                                              \
         memcpy(&wire, *at, sizeof wire);                                                                                 \
         *at += sizeof wire;                                                                                              \
         ((to *)(void *)value->vector->fixed)[row] = (to)wire;                                                            \
@@ -63,25 +58,25 @@ static inline int take(const LoadValue *value, const uint8_t **at, const uint8_t
     size_t bytes, size = 0;
 
     if (from == end)
-        return row_short(value, error);
+        return load_value_short(value, error);
     size = *from++;
     if (__builtin_expect(size > 250, 0)) {
         bytes = size == 252 ? 2 : size == 253 ? 3 : size == 254 ? 8 : 0;
         if (bytes == 0 || (size_t)(end - from) < bytes)
-            return row_short(value, error);
+            return load_value_short(value, error);
         size = 0;
         memcpy(&size, from, bytes);
         from += bytes;
     }
     if ((size_t)(end - from) < size)
-        return row_short(value, error);
+        return load_value_short(value, error);
     *data = from;
     *length = size;
     *at = from + size;
     return 0;
 }
 
-static int store(const LoadValue *value, int row, const void *data, size_t length, Error *error)
+int load_value_store(const LoadValue *value, int row, const void *data, size_t length, Error *error)
 {
     ColumnVector *vector = value->vector;
 
@@ -105,7 +100,7 @@ static int bytes_as_they_are(LoadValue *value, int row, const uint8_t **at, cons
 
     if (take(value, at, end, &data, &length, error) < 0)
         return -1;
-    return store(value, row, data, length, error);
+    return load_value_store(value, row, data, length, error);
 }
 
 static int bit_value(LoadValue *value, const uint8_t **at, const uint8_t *end, uint64_t *ret, Error *error)
@@ -117,7 +112,7 @@ static int bit_value(LoadValue *value, const uint8_t **at, const uint8_t *end, u
     if (take(value, at, end, &data, &length, error) < 0)
         return -1;
     if (length > sizeof *ret)
-        return value_malformed(value, error);
+        return load_value_malformed(value, error);
     for (size_t i = 0; i < length; i++)
         *ret = *ret << 8 | data[i];
     return 0;
@@ -161,11 +156,11 @@ static int uuid_of_text(LoadValue *value, int row, const uint8_t **at, const uin
         if (data[i] == '-')
             continue;
         if (digit < 0 || digits == 32)
-            return value_malformed(value, error);
+            return load_value_malformed(value, error);
         to[digits / 2] = (uint8_t)(digits % 2 ? to[digits / 2] | digit : digit << 4);
         digits++;
     }
-    return digits == 32 ? 1 : value_malformed(value, error);
+    return digits == 32 ? 1 : load_value_malformed(value, error);
 }
 
 /* ---- decimals ---- */
@@ -216,16 +211,16 @@ static int decimal_of_text(LoadValue *value, int row, const uint8_t **at, const 
     length -= negative;
     whole = scale ? length - scale - 1 : length;
     if (length <= scale || (scale && data[whole] != '.'))
-        return value_malformed(value, error);
+        return load_value_malformed(value, error);
     if (length <= WORD_DIGITS_MAX) {
         if (!digits_add(data, whole, &word) || (scale && !digits_add(data + whole + 1, scale, &word)))
-            return value_malformed(value, error);
+            return load_value_malformed(value, error);
         number = negative ? -(__int128)word : (__int128)word;
     } else {
         for (; whole > 1 && data[0] == '0'; whole--)
             data++;
         if (whole + scale > DECIMAL_DIGITS_MAX + 1 || !digits_long(data, whole, &digits) || (scale && !digits_long(data + whole + 1, scale, &digits)))
-            return value_malformed(value, error);
+            return load_value_malformed(value, error);
         number = negative ? -(__int128)digits : (__int128)digits;
     }
     memcpy(value->vector->fixed + (size_t)row * sizeof number, &number, sizeof number);
@@ -244,188 +239,7 @@ static int decimal_as_text(LoadValue *value, int row, const uint8_t **at, const 
         data++;
         length--;
     }
-    return store(value, row, data, length, error);
-}
-
-/* ---- days and times ---- */
-
-typedef struct WireMoment {
-    uint16_t year;
-    uint8_t month, day, hour, minute, second;
-    uint32_t microsecond;
-} WireMoment;
-
-/* A length byte, then as much of year, month, day, hour, minute, second, microseconds as is not zero. */
-static int moment_take(const LoadValue *value, const uint8_t **at, const uint8_t *end, WireMoment *ret, Error *error)
-{
-    const uint8_t *from = *at;
-    size_t length;
-
-    memset(ret, 0, sizeof *ret);
-    if (from == end)
-        return row_short(value, error);
-    length = *from++;
-    if ((size_t)(end - from) < length)
-        return row_short(value, error);
-    if (length != 0 && length != 4 && length != 7 && length != 11)
-        return value_malformed(value, error);
-    if (length >= 4) {
-        memcpy(&ret->year, from, 2);
-        ret->month = from[2];
-        ret->day = from[3];
-    }
-    if (length >= 7) {
-        ret->hour = from[4];
-        ret->minute = from[5];
-        ret->second = from[6];
-    }
-    if (length == 11)
-        memcpy(&ret->microsecond, from + 7, 4);
-    *at = from + length;
-    if (ret->hour > 23 || ret->minute > 59 || ret->second > 59 || ret->microsecond > 999999)
-        return value_malformed(value, error);
-    return 0;
-}
-
-/* The number of the day, kept from row to row since neighbours mostly share it. False: no day of the calendar. */
-static bool moment_day(LoadValue *value, const WireMoment *moment, int64_t *ret)
-{
-    static const uint8_t days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    uint32_t date = (uint32_t)moment->year << 16 | (uint32_t)moment->month << 8 | moment->day;
-
-    if (date != value->date) {
-        bool leap = moment->year % 4 == 0 && (moment->year % 100 != 0 || moment->year % 400 == 0);
-
-        if (moment->year < 1 || moment->year > 9999 || moment->month < 1 || moment->month > 12 || moment->day < 1 ||
-            moment->day > days[moment->month - 1] + (leap && moment->month == 2))
-            return false;
-        value->day = clock_days_from_civil(moment->year, moment->month, moment->day);
-        value->date = date;
-    }
-    *ret = value->day;
-    return true;
-}
-
-static int64_t moment_ticks(const WireMoment *moment)
-{
-    return (moment->hour * 3600 + moment->minute * 60 + moment->second) * TICKS_A_SECOND + (int64_t)moment->microsecond * TICKS_A_MICROSECOND;
-}
-
-static int date_value(LoadValue *value, int row, const uint8_t **at, const uint8_t *end, Error *error)
-{
-    WireMoment moment;
-    int64_t day;
-
-    if (moment_take(value, at, end, &moment, error) < 0)
-        return -1;
-    if (!moment_day(value, &moment, &day))
-        return 0;
-    ((int32_t *)(void *)value->vector->fixed)[row] = (int32_t)day;
-    return 1;
-}
-
-static int timestamp_value(LoadValue *value, int row, const uint8_t **at, const uint8_t *end, Error *error)
-{
-    WireMoment moment;
-    int64_t day;
-
-    if (moment_take(value, at, end, &moment, error) < 0)
-        return -1;
-    if (!moment_day(value, &moment, &day))
-        return 0;
-    ((int64_t *)(void *)value->vector->fixed)[row] = day * TICKS_A_DAY + moment_ticks(&moment);
-    return 1;
-}
-
-/* The session is in UTC. */
-static int instant_value(LoadValue *value, int row, const uint8_t **at, const uint8_t *end, Error *error)
-{
-    WireMoment moment;
-    int64_t day;
-
-    if (moment_take(value, at, end, &moment, error) < 0)
-        return -1;
-    if (!moment_day(value, &moment, &day))
-        return 0;
-    ((ColumnInstant *)(void *)value->vector->fixed)[row] = (ColumnInstant){.utc = day * TICKS_A_DAY + moment_ticks(&moment)};
-    return 1;
-}
-
-static char *digits_put(char *to, uint32_t number, int count)
-{
-    for (int i = count - 1; i >= 0; i--) {
-        to[i] = (char)('0' + number % 10);
-        number /= 10;
-    }
-    return to + count;
-}
-
-static char *clock_put(char *to, const WireMoment *moment, uint32_t hours, int fraction)
-{
-    static const uint32_t units[] = {1000000, 100000, 10000, 1000, 100, 10, 1};
-
-    to = digits_put(to, hours, hours > 99 ? 3 : 2);
-    *to++ = ':';
-    to = digits_put(to, moment->minute, 2);
-    *to++ = ':';
-    to = digits_put(to, moment->second, 2);
-    if (fraction > 0 && fraction <= 6) {
-        *to++ = '.';
-        to = digits_put(to, moment->microsecond / units[fraction], fraction);
-    }
-    return to;
-}
-
-static int date_as_text(LoadValue *value, int row, const uint8_t **at, const uint8_t *end, Error *error)
-{
-    char text[40], *to = text;
-    WireMoment moment;
-
-    if (moment_take(value, at, end, &moment, error) < 0)
-        return -1;
-    to = digits_put(to, moment.year, 4);
-    *to++ = '-';
-    to = digits_put(to, moment.month, 2);
-    *to++ = '-';
-    to = digits_put(to, moment.day, 2);
-    if (value->wire.type != MYSQL_TYPE_DATE && value->wire.type != MYSQL_TYPE_NEWDATE) {
-        *to++ = ' ';
-        to = clock_put(to, &moment, moment.hour, value->wire.decimals);
-    }
-    return store(value, row, text, (size_t)(to - text), error);
-}
-
-/* A length byte: 0 = zero, 8 or 12: sign, days (4), hour, minute, second, microseconds (4). */
-static int time_as_text(LoadValue *value, int row, const uint8_t **at, const uint8_t *end, Error *error)
-{
-    const uint8_t *from = *at;
-    WireMoment moment = {0};
-    char text[40], *to = text;
-    uint32_t days = 0;
-    size_t length;
-
-    if (from == end)
-        return row_short(value, error);
-    length = *from++;
-    if ((size_t)(end - from) < length)
-        return row_short(value, error);
-    if (length != 0 && length != 8 && length != 12)
-        return value_malformed(value, error);
-    if (length) {
-        if (from[0])
-            *to++ = '-';
-        memcpy(&days, from + 1, 4);
-        moment.hour = from[5];
-        moment.minute = from[6];
-        moment.second = from[7];
-    }
-    if (length == 12)
-        memcpy(&moment.microsecond, from + 8, 4);
-    *at = from + length;
-    if (days > 34 || moment.hour > 23 || moment.minute > 59 || moment.second > 59 || moment.microsecond > 999999)
-        return value_malformed(value, error);
-    to = clock_put(to, &moment, days * 24 + moment.hour, value->wire.decimals);
-    return store(value, row, text, (size_t)(to - text), error);
+    return load_value_store(value, row, data, length, error);
 }
 
 /* ---- the plan ---- */
@@ -465,16 +279,16 @@ static LoadDecode decode_of(const WireColumn *wire, ColumnType type)
     switch (wire->type) {
     case MYSQL_TYPE_DATE:
     case MYSQL_TYPE_NEWDATE:
-        return type == COLUMN_DATE ? date_value : type == COLUMN_STRING ? date_as_text : NULL;
+        return type == COLUMN_DATE ? load_time_date : type == COLUMN_STRING ? load_time_date_text : NULL;
     case MYSQL_TYPE_DATETIME:
     case MYSQL_TYPE_DATETIME2:
-        return type == COLUMN_TIMESTAMP ? timestamp_value : type == COLUMN_STRING ? date_as_text : NULL;
+        return type == COLUMN_TIMESTAMP ? load_time_timestamp : type == COLUMN_STRING ? load_time_date_text : NULL;
     case MYSQL_TYPE_TIMESTAMP:
     case MYSQL_TYPE_TIMESTAMP2:
-        return type == COLUMN_TIMESTAMPTZ ? instant_value : type == COLUMN_STRING ? date_as_text : NULL;
+        return type == COLUMN_TIMESTAMPTZ ? load_time_instant : type == COLUMN_STRING ? load_time_date_text : NULL;
     case MYSQL_TYPE_TIME:
     case MYSQL_TYPE_TIME2:
-        return type == COLUMN_STRING ? time_as_text : NULL;
+        return type == COLUMN_STRING ? load_time_text : NULL;
     case MYSQL_TYPE_TINY:
     case MYSQL_TYPE_YEAR:
     case MYSQL_TYPE_SHORT:
@@ -513,7 +327,7 @@ int load_row_init(LoadRow *ret, ColumnBatch *batch, const WireColumn *columns, i
         LoadValue *value = &ret->values[i];
         char what[400];
 
-        *value = (LoadValue){.wire = columns[i], .field = &schema->fields[i], .vector = &batch->columns[i], .date = NO_DATE};
+        *value = (LoadValue){.wire = columns[i], .field = &schema->fields[i], .vector = &batch->columns[i], .date = LOAD_TIME_NONE};
         value->decode = decode_of(&value->wire, value->field->type);
         ret->row_bytes += value->vector->offsets ? sizeof *value->vector->offsets : column_width(value->field->type);
         if (value->decode)
@@ -559,7 +373,7 @@ static int lengths_check(const LoadRow *row, const uint8_t *bitmap, const uint8_
         if (bitmap_null(bitmap, row->count + i))
             continue;
         if (end - at < (ptrdiff_t)sizeof length)
-            return row_short(value, error);
+            return load_value_short(value, error);
         memcpy(&length, at, sizeof length);
         return error_set(error, ERROR_PERMANENT, "Raise max_value_bytes for this table, or leave the column out.",
                          "a value of %llu bytes in column \"%.200s\" exceeds the limit of %zu", (unsigned long long)length,

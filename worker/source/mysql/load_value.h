@@ -45,4 +45,9 @@ void load_row_free(LoadRow *row);
  * key is what the error must name. */
 int load_row_decode(LoadRow *row, const uint8_t *packet, size_t length, Error *error);
 
+/* For decode functions: the row's bytes end too early; they are none of the type; the value of a variable type, 1 or -1. */
+int load_value_short(const LoadValue *value, Error *error);
+int load_value_malformed(const LoadValue *value, Error *error);
+int load_value_store(const LoadValue *value, int row, const void *data, size_t length, Error *error);
+
 #endif
