@@ -252,7 +252,7 @@ int binlog_next(Binlog *binlog, const BinlogItem **ret, Error *error)
         came = receive(binlog, binlog->idle_due ? 0 : binlog->wait_ms, error);
         if (came < 0)
             return -1;
-        if (came == 0) {
+        if (came == 0 && log_decoder_settled(binlog->decoder)) {
             *ret = idle(binlog);
             return 0;
         }

@@ -134,7 +134,8 @@ static const Text refused_dump[] = {
     {"same server_uuid", ERROR_TRANSIENT, "Another reader has this one's server id; the next try draws another."},
     {"same server id", ERROR_TRANSIENT, "Another reader has this one's server id; the next try draws another."},
     {"log event entry exceeded max_allowed_packet", ERROR_PERMANENT,
-     "Raise max_allowed_packet of the server to 1073741824, and slave_max_allowed_packet."},
+     "Set max_allowed_packet and slave_max_allowed_packet of the server to 1073741824. Where they are, another log "
+     "stands at this place: sluice.resync_source loads anew."},
     {"anonymous", ERROR_PERMANENT,
      "The log holds transactions without GTID: SET GLOBAL gtid_mode = ON on the server, then sluice.resync_source."},
     {"Binary log is not open", ERROR_PERMANENT, "The server writes no binary log: set log_bin and restart it."},

@@ -26,7 +26,7 @@ struct LogDecoder {
     char position_file[LOG_FILE_NAME_MAX];
     GtidSet *set;
     bool counted; /* `set` is what has been up to `position` */
-    bool heartbeat;
+    bool heartbeat, settled;
 
     bool in_group;
     bool opened; /* its BEGIN has come, or (MariaDB) it will have a commit: a statement does not end it */
@@ -54,6 +54,7 @@ int log_decoder_open(const LogDecoderStart *start, LogDecoder **ret, Error *erro
     if (gtid_parse(start->mariadb, start->gtid ? start->gtid : "", &decoder->set, error) < 0)
         goto fail;
     decoder->counted = start->gtid != NULL;
+    decoder->settled = start->file || !start->gtid;
     if (start->file) {
         if (log_file_number(start->file, &decoder->at.file) < 0 || strlen(start->file) >= sizeof decoder->file) {
             error_set(error, ERROR_INTERNAL, NULL, "\"%.100s\" is no name of a log file", start->file);
@@ -88,6 +89,11 @@ void log_decoder_close(LogDecoder *decoder)
 bool log_decoder_begun(const LogDecoder *decoder)
 {
     return decoder->format.known;
+}
+
+bool log_decoder_settled(const LogDecoder *decoder)
+{
+    return decoder->settled;
 }
 
 bool log_decoder_heartbeat(const LogDecoder *decoder)
@@ -140,6 +146,7 @@ static void item_set(LogDecoder *decoder, BinlogType type, uint8_t code, const v
 static void group_begin(LogDecoder *decoder, LogPosition begin)
 {
     decoder->in_group = true;
+    decoder->settled = true;
     decoder->opened = false;
     decoder->begin = begin;
 }
@@ -452,6 +459,7 @@ static LogPosition event_place(LogDecoder *decoder, const LogEvent *event)
 static void on_heartbeat(LogDecoder *decoder, const LogEvent *event)
 {
     decoder->heartbeat = true;
+    decoder->settled = true;
     if (decoder->in_group || event->type != LOG_HEARTBEAT || event->log_pos == 0 || decoder->skip_to)
         return;
     decoder->at.offset += (uint32_t)(event->log_pos - (uint32_t)decoder->at.offset);

@@ -27,6 +27,8 @@ int log_decoder_feed(LogDecoder *decoder, const uint8_t *event, size_t length, E
 int log_decoder_next(LogDecoder *decoder, const BinlogItem **ret, Error *error);
 /* True once a format description has come: the stream has begun. */
 bool log_decoder_begun(const LogDecoder *decoder);
+/* True once the place where the stream stands is known: a set's end is told by the first group behind it, or a heartbeat. */
+bool log_decoder_settled(const LogDecoder *decoder);
 /* True if the event fed last was a heartbeat. */
 bool log_decoder_heartbeat(const LogDecoder *decoder);
 LogPosition log_decoder_position(const LogDecoder *decoder);
