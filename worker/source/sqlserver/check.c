@@ -1,59 +1,9 @@
 /* check.c - the doctor of a source, step by step: dns, tcp, tls, login, database here; the rest in check_database.c */
 #include "source/sqlserver/check.h"
-#include "base/clock.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-void check_begin(Check *check)
-{
-    check->began_ms = clock_monotonic_ms();
-}
-
-static void member(cJSON *object, const char *name, const char *text)
-{
-    if (text && *text)
-        cJSON_AddStringToObject(object, name, text);
-    else
-        cJSON_AddNullToObject(object, name);
-}
-
-void check_step(Check *check, const char *name, const char *object, bool ok, CheckSeverity severity, const char *found,
-                const char *wanted, const char *fix_sql)
-{
-    static const char *const words[] = {[CHECK_ERROR] = "error", [CHECK_WARNING] = "warning", [CHECK_INFO] = "info"};
-    cJSON *step = cJSON_CreateObject();
-
-    cJSON_AddStringToObject(step, "check", name);
-    member(step, "object", object);
-    cJSON_AddBoolToObject(step, "ok", ok);
-    cJSON_AddStringToObject(step, "severity", words[ok ? CHECK_INFO : severity]);
-    member(step, "found", found);
-    member(step, "wanted", ok ? NULL : wanted);
-    member(step, "fix_sql", ok ? NULL : fix_sql);
-    cJSON_AddNumberToObject(step, "ms", (double)(clock_monotonic_ms() - check->began_ms));
-    cJSON_AddBoolToObject(step, "skipped", false);
-    cJSON_AddItemToArray(check->steps, step);
-    check->stopped |= !ok && severity == CHECK_ERROR;
-    check_begin(check);
-}
-
-void check_skip(Check *check, const char *name, const char *object)
-{
-    cJSON *step = cJSON_CreateObject();
-
-    cJSON_AddStringToObject(step, "check", name);
-    member(step, "object", object);
-    cJSON_AddNullToObject(step, "ok");
-    cJSON_AddStringToObject(step, "severity", "info");
-    cJSON_AddNullToObject(step, "found");
-    cJSON_AddNullToObject(step, "wanted");
-    cJSON_AddNullToObject(step, "fix_sql");
-    cJSON_AddNullToObject(step, "ms");
-    cJSON_AddBoolToObject(step, "skipped", true);
-    cJSON_AddItemToArray(check->steps, step);
-}
 
 /* Which step of the login a failure belongs to. */
 typedef enum LoginStep { STEP_TLS, STEP_LOGIN, STEP_DATABASE } LoginStep;
@@ -75,7 +25,7 @@ static void login_told(Check *check, const Error *failure, const char *tls)
 {
     static const char *const names[] = {[STEP_TLS] = "tls", [STEP_LOGIN] = "login", [STEP_DATABASE] = "database"};
     const char *objects[] = {
-        [STEP_TLS] = check->login.host, [STEP_LOGIN] = check->login.user, [STEP_DATABASE] = check->login.database};
+        [STEP_TLS] = check->host, [STEP_LOGIN] = check->user, [STEP_DATABASE] = check->database};
     static const char *const wanted[] = {[STEP_TLS] = "an agreed TLS session or a server that answers the login",
                                          [STEP_LOGIN] = "a login that the server accepts",
                                          [STEP_DATABASE] = "a database that the login may open"};
@@ -97,9 +47,9 @@ static void login_told(Check *check, const Error *failure, const char *tls)
 
 static void skip_login(Check *check)
 {
-    check_skip(check, "tls", check->login.host);
-    check_skip(check, "login", check->login.user);
-    check_skip(check, "database", check->login.database);
+    check_skip(check, "tls", check->host);
+    check_skip(check, "login", check->user);
+    check_skip(check, "database", check->database);
 }
 
 static void skip_database(Check *check)
@@ -107,7 +57,7 @@ static void skip_database(Check *check)
     static const char *const names[] = {"cdc", "rights", "agent", "capture_job", "retention", "lob_size"};
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        check_skip(check, names[i], check->login.database);
+        check_skip(check, names[i], check->database);
 }
 
 static int check_server(Check *check, const cJSON *options, const char *password, Beat beat, Error *error)
@@ -140,18 +90,21 @@ static int check_server(Check *check, const cJSON *options, const char *password
 int sqlserver_check(const cJSON *options, const char *password, Beat beat, cJSON **answer, Error *error)
 {
     Check check = {.stopped = false};
+    LoginOptions login;
     Error failure;
     int status = 0;
 
     check.steps = cJSON_CreateArray();
     check_begin(&check);
-    if (login_options_read(options, &check.login, &failure) < 0) {
+    if (login_options_read(options, &login, &failure) < 0) {
         check_step(&check, "options", NULL, false, CHECK_ERROR, failure.message, failure.hint, NULL);
         check_skip(&check, "dns", NULL);
         check_skip(&check, "tcp", NULL);
         skip_login(&check);
         skip_database(&check);
     } else {
+        check.host = login.host, check.port = login.port, check.instance = login.instance;
+        check.user = login.user, check.database = login.database, check.login_timeout_s = login.login_timeout_s;
         status = check_network(&check, beat, error);
         if (status == 0 && check.stopped) {
             skip_login(&check);

@@ -71,7 +71,7 @@ static int check_cdc(Check *check, SqlServer *server, Error *error)
 
     if (got < 0)
         return -1;
-    check_step(check, "cdc", check->login.database, got == 0 && found.numbers[0] == 1, CHECK_ERROR,
+    check_step(check, "cdc", check->database, got == 0 && found.numbers[0] == 1, CHECK_ERROR,
                got                ? error->message
                : found.numbers[0] ? "enabled"
                                   : "not enabled",
@@ -110,7 +110,7 @@ static int check_rights(Check *check, SqlServer *server, Error *error)
              : tables.rows ? "no SELECT on "
                            : "SELECT on every captured table",
              got ? "" : tables.list);
-    quoted(check->login.database, database, sizeof database);
+    quoted(check->database, database, sizeof database);
     snprintf(fix, sizeof fix, "GRANT SELECT ON DATABASE::%s TO %s; -- or on the tables named", database, user);
     check_step(check, "rights", "captured tables", got == 0 && tables.rows == 0, CHECK_WARNING, found_text,
                "SELECT on every table to be loaded", fix);
@@ -154,7 +154,7 @@ static int check_capture(Check *check, SqlServer *server, Error *error)
     if (got == 0)
         snprintf(text, sizeof text, empty ? "nothing captured yet" : "last captured %lld s ago",
                  (long long)found.numbers[0]);
-    check_step(check, "capture_job", check->login.database, got == 0 && !empty && found.numbers[0] < 900, CHECK_WARNING,
+    check_step(check, "capture_job", check->database, got == 0 && !empty && found.numbers[0] < 900, CHECK_WARNING,
                got ? error->message : text, "a capture job whose last scan is younger than 15 minutes",
                "EXEC sys.sp_cdc_start_job @job_type = N'capture';");
     return 0;
@@ -172,12 +172,12 @@ static int check_retention(Check *check, SqlServer *server, Error *error)
     if (got < 0)
         return -1;
     if (got > 0 || found.rows == 0) {
-        check_step(check, "retention", check->login.database, true, CHECK_INFO,
+        check_step(check, "retention", check->database, true, CHECK_INFO,
                    got ? "not readable without SELECT on msdb.dbo.cdc_jobs" : "no cleanup job", NULL, NULL);
         return 0;
     }
     snprintf(text, sizeof text, "%lld minutes", (long long)found.numbers[0]);
-    check_step(check, "retention", check->login.database, found.numbers[0] >= 1440, CHECK_WARNING, text,
+    check_step(check, "retention", check->database, found.numbers[0] >= 1440, CHECK_WARNING, text,
                "a day at least: what a pause of capture may last",
                "EXEC sys.sp_cdc_change_job @job_type = N'cleanup', @retention = 4320;");
     return 0;
@@ -219,7 +219,7 @@ int check_database(Check *check, SqlServer *server, Error *error)
 
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         if (check->stopped) {
-            check_skip(check, steps[i].name, check->login.database);
+            check_skip(check, steps[i].name, check->database);
             continue;
         }
         check_begin(check);

@@ -1,6 +1,5 @@
-/* check_network.c - does the name resolve, does the port answer? Without DB-Library, whose errors do not tell them
- * apart */
-#include "source/sqlserver/check.h"
+/* check_network.c - does the name resolve, does the port answer? */
+#include "source/check.h"
 #include "base/clock.h"
 
 #include <errno.h>
@@ -54,33 +53,32 @@ static int try_address(const struct addrinfo *address, int timeout_ms, Beat beat
 
 int check_network(Check *check, Beat beat, Error *error)
 {
-    const LoginOptions *login = &check->login;
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *addresses = NULL;
     char port[16], object[300], found[300] = "";
     int failure;
 
-    snprintf(port, sizeof port, "%d", login->port);
-    snprintf(object, sizeof object, "%s:%s", login->host, port);
-    failure = getaddrinfo(login->host, port, &hints, &addresses);
+    snprintf(port, sizeof port, "%d", check->port);
+    snprintf(object, sizeof object, "%s:%s", check->host, port);
+    failure = getaddrinfo(check->host, port, &hints, &addresses);
     if (failure != 0) {
-        check_step(check, "dns", login->host, false, CHECK_ERROR, gai_strerror(failure),
+        check_step(check, "dns", check->host, false, CHECK_ERROR, gai_strerror(failure),
                    "a name this machine can resolve, or an address", NULL);
         check_skip(check, "tcp", object);
         return 0;
     }
     (void)getnameinfo(addresses->ai_addr, addresses->ai_addrlen, check->address, sizeof check->address, NULL, 0,
                       NI_NUMERICHOST);
-    check_step(check, "dns", login->host, true, CHECK_INFO, check->address, NULL, NULL);
-    if (login->instance) {
+    check_step(check, "dns", check->host, true, CHECK_INFO, check->address, NULL, NULL);
+    if (check->instance) {
         /* A named instance's port is told by the browser service (UDP 1434) at login. */
         freeaddrinfo(addresses);
-        check_skip(check, "tcp", login->instance);
+        check_skip(check, "tcp", check->instance);
         return 0;
     }
     failure = ENOENT;
     for (const struct addrinfo *address = addresses; address && failure != 0 && failure != EINTR;
          address = address->ai_next)
-        failure = try_address(address, login->login_timeout_s * 1000, beat);
+        failure = try_address(address, check->login_timeout_s * 1000, beat);
     freeaddrinfo(addresses);
     if (failure == EINTR)
         return error_set(error, ERROR_INTERRUPTED, NULL, "asked to stop while connecting to %s", object);
