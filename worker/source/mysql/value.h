@@ -59,6 +59,9 @@ int value_text_choose(const ValueSpec *spec, Value *ret, Error *error);
 
 /* Bytes of a decimal in the log. */
 uint32_t value_decimal_width(unsigned precision, unsigned scale);
+/* Its text into ret; where it begins there is returned, a 0 byte ends it. */
+#define VALUE_DECIMAL_TEXT 160
+const char *value_decimal_text(const uint8_t *data, unsigned precision, unsigned scale, char ret[VALUE_DECIMAL_TEXT]);
 /* Names the column: its bytes are not what they must be. */
 int value_malformed(const Value *value, const ColumnBatch *batch, Error *error);
 

@@ -165,15 +165,13 @@ static char *digits_put(char *to, uint32_t group, unsigned digits)
     return to + digits;
 }
 
-static int decode_decimal_text(const Value *value, const uint8_t *data, size_t length, ColumnBatch *batch, Error *error)
+const char *value_decimal_text(const uint8_t *data, unsigned precision, unsigned scale, char ret[VALUE_DECIMAL_TEXT])
 {
-    unsigned whole = value->precision - value->scale, scale = value->scale;
-    char text[2 + 4 * GROUP_DIGITS * 4];
-    char *end = text + 1, *begin = text + 1;
+    unsigned whole = precision - scale;
+    char *end = ret + 1, *begin = ret + 1;
     DecimalRead read = decimal_begin(data);
     bool zero = true;
 
-    (void)length;
     end = digits_put(end, group_read(&read, rest_bytes[whole % GROUP_DIGITS]), whole % GROUP_DIGITS);
     for (unsigned i = whole / GROUP_DIGITS; i > 0; i--)
         end = digits_put(end, group_read(&read, 4), GROUP_DIGITS);
@@ -187,11 +185,21 @@ static int decode_decimal_text(const Value *value, const uint8_t *data, size_t l
             end = digits_put(end, group_read(&read, 4), GROUP_DIGITS);
         end = digits_put(end, group_read(&read, rest_bytes[scale % GROUP_DIGITS]), scale % GROUP_DIGITS);
     }
+    *end = '\0';
     for (const char *at = begin; at < end; at++)
         zero = zero && (*at == '0' || *at == '.');
     if (read.turn && !zero)
         *--begin = '-';
-    return column_set_bytes(batch, value->field, begin, (size_t)(end - begin), error);
+    return begin;
+}
+
+static int decode_decimal_text(const Value *value, const uint8_t *data, size_t length, ColumnBatch *batch, Error *error)
+{
+    char text[VALUE_DECIMAL_TEXT];
+    const char *begin = value_decimal_text(data, value->precision, value->scale, text);
+
+    (void)length;
+    return column_set_bytes(batch, value->field, begin, strlen(begin), error);
 }
 
 static ValueDecode decimal_choose(const ValueSpec *spec, Value *ret, ColumnType type)

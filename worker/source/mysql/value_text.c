@@ -1,4 +1,5 @@
 /* value_text.c - texts, bytes, enums and what else has a length in the log. */
+#include "source/mysql/document.h"
 #include "source/mysql/shape_code.h"
 #include "source/mysql/value.h"
 
@@ -33,6 +34,19 @@ static int decode_converted(const Value *value, const uint8_t *data, size_t leng
     buffer_clear(scratch);
     if (charset_text(value->charset, data, length, scratch, error) < 0)
         return -1;
+    status = column_set_bytes(batch, value->field, scratch->data, scratch->length, error);
+    scratch_trim(scratch);
+    return status;
+}
+
+static int decode_document(const Value *value, const uint8_t *data, size_t length, ColumnBatch *batch, Error *error)
+{
+    Buffer *scratch = value->scratch;
+    int status;
+
+    buffer_clear(scratch);
+    if (document_text(data, length, scratch, error) < 0)
+        return error_prefix(error, "column \"%.200s\"", batch->schema->fields[value->field].source_name);
     status = column_set_bytes(batch, value->field, scratch->data, scratch->length, error);
     scratch_trim(scratch);
     return status;
@@ -191,6 +205,9 @@ static int kind_choose(const ValueSpec *spec, Value *ret, ColumnType type, Error
     case SHAPE_ENUM:
     case SHAPE_SET:
         return type == COLUMN_STRING ? texts_choose(spec, ret, error) : 0;
+    case SHAPE_JSON:
+        ret->decode = type == COLUMN_STRING ? decode_document : NULL;
+        return 0;
     case SHAPE_BINARY:
         ret->padded = spec->column->declared.length;
         ret->decode = type == COLUMN_BINARY ? decode_padded : NULL;
