@@ -39,7 +39,7 @@ AS $$
 	UNION ALL
 	SELECT 'sluice_federation', 'EXECUTE', fn.kind, fn.object FROM fn WHERE fn.nspname = 'sluice' AND fn.proname = 'acknowledge'
 	UNION ALL
-	SELECT 'sluice_admin', 'EXECUTE', fn.kind, fn.object FROM fn WHERE fn.nspname = 'sluice'
+	SELECT 'sluice_admin', 'EXECUTE', fn.kind, fn.object FROM fn WHERE fn.nspname = 'sluice' OR fn.proname IN ('config_export', 'config_import')
 $$;
 COMMENT ON FUNCTION _sluice.grants_wanted() IS 'Every grant there should be';
 

@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "child.h"
+#include "config_command.h"
 #include "control/control.h"
 #include "pipeline/connect.h"
 #include "pipeline/pipeline.h"
@@ -267,6 +268,7 @@ static int usage(void)
 {
     fputs("usage: sluice-worker run [--once] [--conninfo-file FILE]\n"
           "       sluice-worker --check-config [--conninfo-file FILE]\n"
+          "       sluice-worker config export|diff|import [FILE ..] [--conninfo-file FILE]\n"
           "       sluice-worker vault encrypt|decrypt|view|rekey FILE [--key-file KEY]\n"
           "       sluice-worker --version\n"
           "\n"
@@ -319,6 +321,10 @@ int main(int count, char **arguments)
     if (count > 1 && strcmp(arguments[1], "vault") == 0) {
         secrets_guard();
         return vault_command(count - 2, arguments + 2);
+    }
+    if (count > 1 && strcmp(arguments[1], "config") == 0) {
+        secrets_guard();
+        return config_command(count - 2, arguments + 2, conninfo_find(config_conninfo_file(count - 2, arguments + 2)));
     }
     for (int i = 1; i < count; i++) {
         if (strcmp(arguments[i], "--once") == 0)

@@ -62,7 +62,7 @@ static int encrypt_run(const VaultCommand *command, const Secret *text, const Se
 
     if (strncmp(text->data, "$ANSIBLE_VAULT;", 15) == 0)
         return error_set(error, ERROR_PERMANENT, "sluice-worker vault view FILE shows what is in it, rekey gives it another key", "%s is encrypted already", command->path);
-    if (store_parse(text, &entries, error) < 0) /* what cannot be read back is not locked away */
+    if (store_parse(command->path, text, &entries, error) < 0) /* what cannot be read back is not locked away */
         return -1;
     json_wipe(entries);
     return vault_seal(command, text, key, command->label, error);

@@ -81,7 +81,7 @@ def main(folder):
         check(f"a vault cut after {cut} bytes is refused", status == 1 and out == "" and error, out)
     path.write_bytes(whole[:-40] + bytes([whole[-40] ^ 1]) + whole[-39:])
     check("an altered vault is refused", vault("view", str(path), "--key-file", other)[0] == 1)
-    for text, said in (("a: [1", "line 2"), ("a: {b: 1, b: 2}\n", "twice"), ("a: 1\n", "mapping"), ("- a\n", "mapping"), ("a: {b: [1]}\n", "text or a number")):
+    for text, said in (("a: [1", ":2:1: "), ("a: {b: 1, b: 2}\n", "twice"), ("a: 1\n", "mapping"), ("- a\n", "mapping"), ("a: {b: [1]}\n", "text or numbers")):
         path.write_text(text)
         status, _, error = vault("encrypt", str(path), "--key-file", other)
         check(f"what could not be read back is not encrypted: {text.strip()}", status == 1 and said in error and path.read_text() == text, error)

@@ -2,6 +2,7 @@
 #include "base/json.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 const cJSON *json_member(const cJSON *object, const char *name)
 {
@@ -47,4 +48,22 @@ int json_need_text(const cJSON *object, const char *name, const char **ret, Erro
         return error_set(error, ERROR_INTERNAL, NULL, "a control message lacks the text \"%s\"", name);
     *ret = text;
     return 0;
+}
+
+static void json_blank(cJSON *json)
+{
+    for (cJSON *item = json; item; item = item->next) {
+        if (item->valuestring)
+            explicit_bzero(item->valuestring, strlen(item->valuestring));
+        json_blank(item->child);
+    }
+}
+
+void json_wipe(cJSON *json)
+{
+    if (json)
+        json_blank(json->child);
+    if (json && json->valuestring)
+        explicit_bzero(json->valuestring, strlen(json->valuestring));
+    cJSON_Delete(json);
 }

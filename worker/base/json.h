@@ -17,5 +17,7 @@ int64_t json_integer(const cJSON *object, const char *name, int64_t otherwise); 
 bool json_boolean(const cJSON *object, const char *name, bool otherwise);
 const cJSON *json_member(const cJSON *object, const char *name); /* NULL where absent or null */
 int json_need_text(const cJSON *object, const char *name, const char **ret, Error *error);
+/* Overwrites all text in it, then frees; NULL is fine. For what holds secrets. */
+void json_wipe(cJSON *json);
 
 #endif

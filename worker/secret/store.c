@@ -1,6 +1,7 @@
 /* store.c - see store.h */
 #include "secret/store.h"
 
+#include "base/yaml.h"
 #include "secret/secret.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -9,7 +10,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <yaml.h>
 
 #define COMMAND_SECONDS "30"
 #define KEY_BYTES_MAX 4096
@@ -17,23 +17,6 @@
 static int store_memory(Error *error)
 {
     return error_set(error, ERROR_TRANSIENT, NULL, "out of memory");
-}
-
-void json_wipe(cJSON *json)
-{
-    cJSON *item;
-
-    if (!json)
-        return;
-    cJSON_ArrayForEach(item, json) {
-        if (item->valuestring)
-            explicit_bzero(item->valuestring, strlen(item->valuestring));
-        for (cJSON *inner = item->child; inner; inner = inner->next) {
-            if (inner->valuestring)
-                explicit_bzero(inner->valuestring, strlen(inner->valuestring));
-        }
-    }
-    cJSON_Delete(json);
 }
 
 /* The first line without white space around it, as ansible-vault takes a key. */
@@ -150,92 +133,26 @@ int store_write(const char *path, const Secret *text, Error *error)
     return status == 0 ? 0 : error_set(error, ERROR_PERMANENT, "the folder must be writable, its disk not full", "%s cannot be written: %s", path, strerror(errno));
 }
 
-static int yaml_failed(const yaml_parser_t *parser, Error *error)
+int store_parse(const char *name, const Secret *plain, cJSON **ret, Error *error)
 {
-    return error_set(error, ERROR_PERMANENT, NULL, "the vault's text is no YAML: line %zu, column %zu: %s", parser->problem_mark.line + 1, parser->problem_mark.column + 1,
-                     parser->problem ? parser->problem : "unreadable");
-}
+    cJSON *entries, *entry, *value;
 
-static int yaml_refused(const yaml_node_t *node, const char *what, Error *error)
-{
-    return error_set(error, ERROR_PERMANENT, "for example: erp: {host: db1, database: erp, user: sluice, password: secret}", "the vault's text, line %zu, column %zu: %s",
-                     node->start_mark.line + 1, node->start_mark.column + 1, what);
-}
+    if (yaml_read(name, plain->data, plain->length, true, NULL, &entries, error) < 0)
+        return -1;
+    cJSON_ArrayForEach(entry, entries) {
+        bool plain_values = cJSON_IsObject(entry);
 
-static const char *yaml_text(const yaml_node_t *node)
-{
-    const char *text = node && node->type == YAML_SCALAR_NODE ? (const char *)node->data.scalar.value : NULL;
-
-    return text && strlen(text) == node->data.scalar.length ? text : NULL;
-}
-
-static int entry_parse(yaml_document_t *document, const yaml_node_t *node, cJSON *entry, Error *error)
-{
-    if (node->type != YAML_MAPPING_NODE)
-        return yaml_refused(node, "an entry is a mapping of names to values", error);
-    for (yaml_node_pair_t *pair = node->data.mapping.pairs.start; pair < node->data.mapping.pairs.top; pair++) {
-        const yaml_node_t *name = yaml_document_get_node(document, pair->key), *value = yaml_document_get_node(document, pair->value);
-
-        if (!yaml_text(name) || !yaml_text(value))
-            return yaml_refused(value ? value : node, "a value is text or a number, without a zero byte", error);
-        if (cJSON_GetObjectItemCaseSensitive(entry, yaml_text(name)))
-            return yaml_refused(name, "this name stands twice in its entry", error);
-        if (!cJSON_AddStringToObject(entry, yaml_text(name), yaml_text(value)))
-            return store_memory(error);
-    }
-    return 0;
-}
-
-static int document_parse(yaml_document_t *document, cJSON *entries, Error *error)
-{
-    const yaml_node_t *root = yaml_document_get_root_node(document);
-    int count = 0;
-
-    if (!root)
-        return 0;
-    if (root->type != YAML_MAPPING_NODE)
-        return yaml_refused(root, "the file is a mapping of entries", error);
-    for (yaml_node_pair_t *pair = root->data.mapping.pairs.start; pair < root->data.mapping.pairs.top; pair++) {
-        const yaml_node_t *name = yaml_document_get_node(document, pair->key);
-        cJSON *entry;
-
-        if (!yaml_text(name) || ++count > STORE_ENTRIES_MAX)
-            return yaml_refused(name, "an entry has a name of plain text, and there are not too many", error);
-        if (cJSON_GetObjectItemCaseSensitive(entries, yaml_text(name)))
-            return yaml_refused(name, "this entry stands twice", error);
-        entry = cJSON_AddObjectToObject(entries, yaml_text(name));
-        if (!entry)
-            return store_memory(error);
-        if (entry_parse(document, yaml_document_get_node(document, pair->value), entry, error) < 0)
+        cJSON_ArrayForEach(value, entry)
+            plain_values = plain_values && cJSON_IsString(value);
+        if (!plain_values) {
+            error_set(error, ERROR_PERMANENT, "for example: erp: {host: db1, database: erp, user: sluice, password: secret}",
+                      "%s: entry %s must be a mapping of names to text or numbers", name, entry->string ? entry->string : "without name");
+            json_wipe(entries);
             return -1;
+        }
     }
+    *ret = entries;
     return 0;
-}
-
-int store_parse(const Secret *plain, cJSON **ret, Error *error)
-{
-    cJSON *entries = cJSON_CreateObject();
-    yaml_document_t document;
-    yaml_parser_t parser;
-    int status;
-
-    if (!entries || !yaml_parser_initialize(&parser)) {
-        cJSON_Delete(entries);
-        return store_memory(error);
-    }
-    yaml_parser_set_input_string(&parser, (const unsigned char *)plain->data, plain->length);
-    if (yaml_parser_load(&parser, &document)) {
-        status = document_parse(&document, entries, error);
-        yaml_document_delete(&document);
-    } else {
-        status = yaml_failed(&parser, error);
-    }
-    yaml_parser_delete(&parser);
-    if (status < 0)
-        json_wipe(entries);
-    else
-        *ret = entries;
-    return status;
 }
 
 static int store_open(cJSON **ret, Error *error)
@@ -254,7 +171,7 @@ static int store_open(cJSON **ret, Error *error)
     if (status == 0 && (status = vault_decrypt(text.data, text.length, &key, &plain, label, error)) < 0)
         error_context(error, "%s", path);
     if (status == 0)
-        status = store_parse(&plain, ret, error);
+        status = store_parse(path, &plain, ret, error);
     secret_free(&text);
     secret_free(&key);
     secret_free(&plain);

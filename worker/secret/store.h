@@ -16,8 +16,6 @@
 #include "base/json.h"
 #include "secret/vault.h"
 
-#define STORE_ENTRIES_MAX 10000
-
 /* What opens the vault. key_file: of the command line, NULL = as the environment says. */
 int store_key(const char *key_file, Secret *ret, Error *error);
 /* The whole file, at most VAULT_BYTES_MAX. */
@@ -25,10 +23,8 @@ int store_read(const char *path, Secret *ret, Error *error);
 /* A new file of mode 0600 in the place of `path`, durable before it is seen. */
 int store_write(const char *path, const Secret *text, Error *error);
 /* The entries as a JSON object of objects of strings, wiped by json_wipe. ERROR_PERMANENT names line and column, never a value. */
-int store_parse(const Secret *plain, cJSON **ret, Error *error);
+int store_parse(const char *name, const Secret *plain, cJSON **ret, Error *error);
 /* The entry that options name in `vault`; NULL where they name none. Caller: json_wipe. */
 int store_entry(const cJSON *options, cJSON **ret, Error *error);
-/* Overwrites all strings, then frees; NULL is fine. */
-void json_wipe(cJSON *json);
 
 #endif
