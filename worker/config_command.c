@@ -93,7 +93,7 @@ static void overlay(cJSON *base, cJSON *over)
 
 static int files_read(const ConfigCommand *command, cJSON *places, cJSON **ret, Error *error)
 {
-    cJSON *config = NULL, *next;
+    cJSON *config = NULL, *next = NULL;
 
     for (int i = 0; i < command->count; i++) {
         Secret text = {0};
