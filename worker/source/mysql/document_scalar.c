@@ -54,7 +54,7 @@ static int digits_find(double number, char digits[DIGITS_MAX + 1], int *point)
             break;
     }
     snprintf(text, sizeof text, "%.*e", count - 1, number);
-    *point = atoi(strchr(text, 'e') + 1) + 1;
+    *point = (int)strtol(strchr(text, 'e') + 1, NULL, 10) + 1;
     for (const char *at = text; *at != 'e'; at++) {
         if (*at >= '0' && *at <= '9')
             digits[length++] = *at;

@@ -6,6 +6,7 @@
 #include "source/mysql/log_stage.h"
 #include "source/mysql/log_stream.h"
 #include "source/mysql/log_table.h"
+#include "source/mysql/shape_code.h"
 #include "source/mysql/rows.h"
 
 #include <stdlib.h>
@@ -135,6 +136,8 @@ static int reader_rows(LogReader *reader, uint8_t code, LogPosition at, uint64_t
     if (!reader->plan)
         return error_set(error, ERROR_INTERNAL, NULL, "rows came before their table map");
     reader->cursor_open = rows_open(&reader->cursor, reader->plan, &item, at, inner, error) == 0;
+    if (reader->skipping)
+        reader->cursor.behind = (int64_t)big_endian(reader->last + LOG_ROW_BYTES - 8, 8);
     return reader->cursor_open ? 0 : -1;
 }
 
@@ -234,7 +237,6 @@ static int staged_item(LogReader *reader, Error *error)
 /* The next change into the batch, if it was not given before. */
 static int reader_change(LogReader *reader, Error *error)
 {
-    const int rows = reader->rows.rows;
     int status = rows_next(&reader->cursor, &reader->rows, error);
 
     if (status < 0)
@@ -243,10 +245,7 @@ static int reader_change(LogReader *reader, Error *error)
         reader->cursor_open = reader->skipping = false;
         return 0;
     }
-    if (reader->skipping && memcmp(reader->rows.position[reader->rows.rows - 1], reader->last, LOG_ROW_BYTES) <= 0)
-        column_batch_cut(&reader->rows, rows);
-    else
-        reader->moved = true;
+    reader->moved = true;
     return 0;
 }
 
