@@ -54,7 +54,7 @@ INSERT INTO _sluice.option (scope, name, type, low, high, choices, default_value
 	('table', 'exclude', 'list', NULL, NULL, NULL, NULL, false, 'columns that are not landed'),
 	('table', 'key', 'list', NULL, NULL, NULL, NULL, false, 'columns of the key, where the source declares none or another'),
 	('table', 'load_range_rows', 'integer', 1, 1000000000, NULL, '500000', false, 'rows of one load range'),
-	('table', 'zero_dates', 'text', NULL, NULL, '{null,text}', 'null', false, 'MySQL and MariaDB: dates such as 0000-00-00 become NULL and are counted, or all date columns land as text'),
+	('table', 'zero_dates', 'text', NULL, NULL, '{"null",text}', 'null', false, 'MySQL and MariaDB: dates such as 0000-00-00 become NULL and are counted, or all date columns land as text'),
 	('table', 'cascade', 'text', NULL, NULL, '{refuse,accept}', 'refuse', false, 'MySQL and MariaDB: a child of ON DELETE or ON UPDATE CASCADE or SET NULL, whose changes the log leaves out, is refused or lands inexact'),
 	('source/sqlserver', 'host', 'text', NULL, 253, NULL, NULL, true, 'host name or address'),
 	('source/sqlserver', 'instance', 'text', NULL, 128, NULL, NULL, false, 'named instance'),

@@ -24,13 +24,15 @@ AS $$
 $$;
 COMMENT ON FUNCTION _sluice.instance_columns(_sluice.capture_instance) IS 'The columns of a capture instance or shape with what is known of each';
 
-CREATE FUNCTION _sluice.landed_type(facts jsonb, options jsonb) RETURNS jsonb
+CREATE FUNCTION _sluice.landed_type(facts jsonb, options jsonb, log boolean) RETURNS jsonb
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
 	SELECT CASE WHEN $2 ->> 'zero_dates' = 'text' AND $1 ->> 'type' IN ('date', 'timestamp', 'timestamptz') THEN '{"type": "string"}'
+		-- The log of MySQL has instants without an offset.
+		WHEN $3 AND $1 ->> 'type' = 'timestamptz' THEN '{"type": "timestamptz", "utc": true}'
 		ELSE jsonb_build_object('type', $1 -> 'type') END
 $$;
-COMMENT ON FUNCTION _sluice.landed_type(jsonb, jsonb) IS 'The type in which a column lands: text where dates that are none are to be kept';
+COMMENT ON FUNCTION _sluice.landed_type(jsonb, jsonb, boolean) IS 'The type in which a column lands: text where dates that are none are to be kept';
 
 CREATE FUNCTION _sluice.columns_build(t _sluice.tab, c _sluice.capture_instance) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -52,9 +54,7 @@ AS $$
 		'nullable', coalesce(col.facts -> 'nullable', 'true'),
 		'large', coalesce(col.facts -> 'large', 'false'),
 		'key_ordinal', coalesce(k.n, 0),
-		'collation', col.facts -> 'collation') || _sluice.landed_type(col.facts, $1.options)
-		-- The log of MySQL has instants without an offset.
-		|| CASE WHEN l.log AND col.facts ->> 'type' = 'timestamptz' THEN '{"utc": true}' ELSE '{}' END::jsonb ORDER BY col.n), '[]')
+		'collation', col.facts -> 'collation') || _sluice.landed_type(col.facts, $1.options, l.log) ORDER BY col.n), '[]')
 	FROM (SELECT _sluice.is_log($2.source_id) AS log) l CROSS JOIN col LEFT JOIN k ON k.name = col.name
 $$;
 COMMENT ON FUNCTION _sluice.columns_build(_sluice.tab, _sluice.capture_instance) IS 'The columns that a table lands from a capture instance, computed and excluded ones left out';

@@ -108,6 +108,7 @@ DECLARE
 	now_low _sluice.pos := answer ->> 'low';
 	shape record;
 	moved boolean := false;
+	fresh boolean := false;
 BEGIN
 	IF (answer ->> 'position')::_sluice.pos IS DISTINCT FROM x.position THEN
 		PERFORM _sluice.mark_keep(x.source_id, answer ->> 'position', answer -> 'mark');
@@ -122,8 +123,10 @@ BEGIN
 		SELECT t AS tab, e.s FROM jsonb_array_elements(coalesce(answer -> 'shapes', '[]')) e(s) JOIN _sluice.tab t ON t.table_id = (e.s ->> 'table_id')::bigint
 		WHERE t.source_id = x.source_id AND t.wanted <> 'dropped' AND t.phase <> 'registered' ORDER BY t.table_id, e.s ->> 'start'
 	LOOP
-		PERFORM _sluice.shape_add(shape.tab, shape.s, now_low);
+		fresh := _sluice.shape_add(shape.tab, shape.s, now_low) OR fresh;
 	END LOOP;
+	-- The log tells the columns, discovery the rest: keys, foreign keys, what people see.
+	UPDATE _sluice.source_state y SET discover_asked_at = clock_timestamp() WHERE y.source_id = x.source_id AND fresh;
 	RETURN moved;
 END
 $$;
@@ -238,8 +241,9 @@ BEGIN
 	WHILE going LOOP
 		going := false;
 		FOR found IN
-			SELECT t AS tab, c AS shape FROM (SELECT DISTINCT ON (a.source_object_id) a.* FROM _sluice.capture_instance a WHERE a.source_id = $1 AND a.ahead
-				ORDER BY a.source_object_id, a.start) c
+			SELECT t AS tab, c AS shape FROM (SELECT a.source_object_id, min(a.start) AS start FROM _sluice.capture_instance a WHERE a.source_id = $1 AND a.ahead
+				GROUP BY a.source_object_id) n
+			JOIN _sluice.capture_instance c ON c.source_id = $1 AND c.source_object_id = n.source_object_id AND c.start = n.start
 			JOIN _sluice.tab t ON t.source_id = c.source_id AND t.source_object_id = c.source_object_id JOIN _sluice.source_state x ON x.source_id = t.source_id
 			WHERE t.wanted <> 'dropped' AND CASE t.phase WHEN 'loading' THEN coalesce(t.trouble, 'error') = 'error'
 				WHEN 'streaming' THEN t.trouble IS NULL AND _sluice.table_low(t, x.position, x.cut_began_at) >= c.start

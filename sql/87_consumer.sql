@@ -195,7 +195,7 @@ AS $$
 	-- A column that was added within the epoch: rows up to there say nothing of it and hold its default. No hex digit is above f.
 	SELECT CASE WHEN $2 ->> 'since' IS NULL THEN x.name
 		ELSE format('CASE WHEN _sluice_seq < %s THEN %s ELSE %s END', _sluice.text_in($4, _sluice.seq_head($1.epoch, $1.incarnation) || ($2 ->> 'since') || 'g'),
-			coalesce(format('CAST(%s AS %s)', _sluice.text_in($4, $2 ->> 'default'), _sluice.type_in($4, _sluice.file_type($2, $3), $2)), 'NULL'), x.name) END
+			CASE WHEN $2 ->> 'default' IS NULL THEN 'NULL' ELSE format('CAST(%s AS %s)', _sluice.text_in($4, $2 ->> 'default'), _sluice.type_in($4, _sluice.file_type($2, $3), $2)) END, x.name) END
 	FROM (SELECT _sluice.quote_in($4, $2 ->> 'name') AS name) x
 $$;
 COMMENT ON FUNCTION _sluice.row_column(_sluice.tab, jsonb, jsonb, text) IS 'What a row of the files holds in a column: rows older than the column hold its default';

@@ -53,5 +53,47 @@ INSERT INTO t.v SELECT 'number', _sluice.batch_seal(v) FROM t.v WHERE name = 'se
 SELECT _sluice.batch_commit(jsonb_set(t.done(s.v, n.v -> 'commit'), '{batches,0,nulled}', '3')) FROM t.v s, t.v n WHERE s.name = 'seals' AND n.name = 'number';
 SELECT * FROM t.lshow();
 SELECT message, detail ->> 'hint' AS hint FROM sluice.event WHERE kind = 'nulled';
+SELECT table_name, nulled FROM sluice.table_status;
+-- Options that a kind of source does not know, and what its log leaves out.
+SELECT c, t.err(format('SELECT * FROM sluice.add_table(%s)', c)) FROM unnest(ARRAY[
+	$$'shop.shop.t2', options => '{"profile": "debezium"}'$$,
+	$$'shop.shop.t2', options => '{"zero_dates": "epoch"}'$$,
+	$$'shop.shop.t2', options => '{"cascade": "maybe"}'$$,
+	$$'shop.shop.t9'$$]) c;
+SELECT t.err($$SELECT sluice.alter_table('shop.shop.t1', options => '{"profile": "debezium"}')$$);
+SELECT t.err($$SELECT * FROM sluice.check_cdc('shop')$$), t.err($$SELECT sluice.cdc_script('shop')$$);
+SELECT source FROM sluice.add_source('erp', 'sqlserver', host => 'h', database => 'd', "user" => 'u', password_env => 'P');
+SELECT t.err($$SELECT * FROM sluice.add_table('erp.dbo.a', options => '{"zero_dates": "text"}')$$), t.err($$SELECT * FROM sluice.add_table('erp.dbo.a', options => '{"cascade": "accept"}')$$);
+SELECT t.lfacts(160, t.ltab(1, 't1', jsonb_build_array(t.col('id'), t.col('v', 'string')), '{"cascades": [{"name": "t1_parent"}]}'), t.ltab(2, 't2', jsonb_build_array(t.col('id'), t.col('v', 'string')), '{"cascades": [{"name": "t2_parent"}, {"name": "t2_other"}]}'),
+	t.ltab(3, 't3', jsonb_build_array(t.col('id'), t.col('at', 'timestamptz'), t.col('day', 'date'), t.col('v', 'string'))), t.ltab(4, 't4', jsonb_build_array(t.col('v', 'string')), '{"key": [], "primary_key": []}'));
+SELECT name, trouble, code, message, hint FROM _sluice.tab;
+SELECT t.err($$SELECT * FROM sluice.add_table('shop.shop.t2')$$);
+SELECT action, reason, hint FROM sluice.add_tables('shop', 'shop.t2');
+SELECT state, hint FROM sluice.add_table('shop.shop.t2', options => '{"cascade": "accept"}');
+SELECT "check", object, severity, found, fix_sql FROM sluice.check_source('shop') WHERE "check" = 'cascade';
+SELECT * FROM sluice.alter_table('shop.shop.t1', options => '{"cascade": "accept"}');
+SELECT sluice.resume_table('shop.shop.t1');
+-- Dates as text; a timestamp is an instant without offset.
+SELECT state FROM sluice.add_table('shop.shop.t3', options => '{"zero_dates": "text"}');
+SELECT c ->> 'name' AS name, c ->> 'type' AS type, c ->> 'utc' AS utc FROM _sluice.capture_instance i, _sluice.tab t, jsonb_array_elements(_sluice.columns_build(t, i)) c WHERE i.source_object_id = 3 AND t.table_name = 't3';
+SELECT c ->> 'name' AS name, c ->> 'type' AS type, c ->> 'utc' AS utc FROM _sluice.capture_instance i, _sluice.tab t, jsonb_array_elements(_sluice.columns_build(t, i)) c WHERE i.source_object_id = 3 AND t.table_name = 't1';
+-- No key: one scan, exact when the log says that nothing changed meanwhile; else it is made again.
+SELECT sluice.drop_table('shop.shop.t2'), sluice.drop_table('shop.shop.t3');
+SELECT state FROM sluice.add_table('shop.shop.t4', options => '{"max_file_age": 0}');
+CREATE FUNCTION t.facts4(at int) RETURNS void LANGUAGE sql AS $$ SELECT t.lfacts(at, t.ltab(1, 't1', jsonb_build_array(t.col('id'), t.col('v', 'string'))), t.ltab(4, 't4', jsonb_build_array(t.col('v', 'string')), '{"key": [], "primary_key": []}')) $$;
+SELECT t.facts4(200), t.lpoll(200);
+SELECT * FROM t.run(200);
+INSERT INTO t.v SELECT 'keyless', to_jsonb(table_id) FROM _sluice.tab WHERE table_name = 't4' AND wanted = 'run';
+-- Its changes do not land during the scan; the log's end after it is where the scan is proved.
+SELECT t.lpoll(210, t.changed(v::int, 205)), t.lpoll(220) FROM t.v WHERE name = 'keyless';
+SELECT work, table_name FROM sluice.batch WHERE state IN ('planned', 'sealing', 'sealed');
+SELECT t.lask() #> '{ask,quiet}' AS quiet;
+SELECT t.lpoll(230, jsonb_build_object('quiet', jsonb_build_array(jsonb_build_object('table_id', v, 'quiet', false)))) FROM t.v WHERE name = 'keyless';
+SELECT t.facts4(240), t.lpoll(240);
+SELECT * FROM t.run(240);
+SELECT t.lpoll(250), t.lpoll(260);
+SELECT t.lpoll(270, jsonb_build_object('quiet', jsonb_build_array(jsonb_build_object('table_id', v, 'quiet', true)))) FROM t.v WHERE name = 'keyless';
+SELECT * FROM t.run();
+SELECT * FROM t.lshow();
 \c postgres
 DROP DATABASE r_log;
