@@ -15,7 +15,7 @@ ALTERS = {
     "added_date": ("ADD since DATE DEFAULT '2020-02-29'", VERSION),
     "added_first": ("ADD region CHAR(2) DEFAULT 'EU' FIRST, ADD n INT DEFAULT -7 AFTER city", VERSION),
     "added_moment": ("ADD made DATETIME DEFAULT CURRENT_TIMESTAMP", EPOCH),
-    "added_implicit": ("ADD sold INT NOT NULL", EPOCH),
+    "added_implicit": ("ADD sold INT NOT NULL", VERSION),
     "dropped": ("DROP COLUMN city", VERSION),
     "renamed": ("CHANGE city town VARCHAR(40)", EPOCH),
     "wider_text": ("MODIFY city VARCHAR(400)", VERSION),
