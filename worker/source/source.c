@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static const SourceKind *const kinds[] = {&sqlserver_kind};
+static const SourceKind *const kinds[] = {&sqlserver_kind, &mysql_kind, &mariadb_kind};
 
 static const SourceKind *kind_find(const char *name, Error *error)
 {
@@ -11,7 +11,7 @@ static const SourceKind *kind_find(const char *name, Error *error)
         if (name && strcmp(kinds[i]->name, name) == 0)
             return kinds[i];
     }
-    error_set(error, ERROR_PERMANENT, "The kind of a source is 'sqlserver'.",
+    error_set(error, ERROR_PERMANENT, "The kind of a source is 'sqlserver', 'mysql' or 'mariadb'.",
               "this worker knows no source of kind \"%s\"", name ? name : "");
     return NULL;
 }

@@ -21,7 +21,7 @@ typedef struct LogReader {
     const char *schema_name, *table_name;
     const Schema *schema;
     LogRange range;
-    bool before, images;
+    bool images;
     size_t value_bytes_max;
     Shape shape;
     ColumnBatch rows;
@@ -67,7 +67,6 @@ static int reader_init(LogReader *reader, MySql *source, const ReadSpec *spec, E
     reader->label = json_text(spec->batch, "table", "the table");
     reader->schema = spec->schema;
     reader->value_bytes_max = spec->value_bytes_max;
-    reader->before = json_boolean(schema, "before", false);
     reader->images = json_boolean(schema, "images", false);
     if (json_need_text(schema, "source_schema", &reader->schema_name, error) < 0 || json_need_text(schema, "source_table", &reader->table_name, error) < 0 ||
         log_range_of(spec->batch, &reader->range, error) < 0 || shape_parse(json_member(schema, "log_columns"), &reader->shape, error) < 0 ||
@@ -100,7 +99,8 @@ int log_reader_open(MySql *source, const ReadSpec *spec, MySqlReader **ret, Erro
 /* The plan for rows under this table map; the one there is, while the table looks the same. */
 static int reader_plan(LogReader *reader, const uint8_t *data, size_t length, Error *error)
 {
-    RowPlanSpec spec = {.map = &reader->map, .shape = &reader->shape, .schema = reader->schema, .before = reader->before, .images = reader->images,
+    /* A row image is always whole here: an update that moves a row says so (batch.schema.before or not), where SQL Server's log has a delete and an insert. */
+    RowPlanSpec spec = {.map = &reader->map, .shape = &reader->shape, .schema = reader->schema, .before = true, .images = reader->images,
                         .value_bytes_max = reader->value_bytes_max, .nulled = &reader->nulled};
 
     if (reader->plan && log_table_map_same((const uint8_t *)reader->map_bytes.data, reader->map_bytes.length, data, length))

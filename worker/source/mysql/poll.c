@@ -239,7 +239,11 @@ static int poll_answer(Poll *poll, LogPosition end, cJSON *answer, Error *error)
     add_position(answer, "end", end);
     add_position(answer, "clock", end);
     add_position(answer, "low", poll->state.low);
-    follow_time(answer, "tran_end_time", poll->scan.commit_us);
+    /* The clock was read before the log's end was: all that was committed by then is below the cut, on an idle server too. */
+    if (log_position_compare(binlog_position(source->binlog), end) >= 0)
+        cJSON_AddStringToObject(answer, "tran_end_time", poll->state.time);
+    else
+        follow_time(answer, "tran_end_time", poll->scan.commit_us);
     cJSON_AddStringToObject(answer, "source_time", poll->state.time);
     cJSON_AddNumberToObject(answer, "utc_offset_minutes", 0);
     identity = cJSON_AddObjectToObject(answer, "identity");
