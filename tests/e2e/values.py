@@ -260,7 +260,8 @@ def python_form(kind, digits, value):
         assert value.microsecond % 10 ** (6 - digits) == 0, f"{value} has more than {digits} fractional digits"
         return stamp_text(value, digits)
     if type(value) is decimal.Decimal:
-        return number_form(value, digits) if kind == "decimal" and digits == 0 else value
+        # An unsigned 64 bit number is a decimal in Parquet (docs/formats.md).
+        return int(value) if kind in ("int", "bits") else number_form(value, digits) if kind == "decimal" and digits == 0 else value
     return value.isoformat() if type(value) is datetime.date else value
 
 

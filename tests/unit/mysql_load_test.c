@@ -1,33 +1,10 @@
 /* Rows as a load of MySQL and MariaDB gets them, recorded from real servers (tests/peers/binlog/sample), against what the servers say of them. */
 #include "check.h"
 #include "pipeline/schema.h"
-#include "source/key.h"
+#include "sample.h"
 #include "source/mysql/load_value.h"
-#include "source/mysql/shape.h"
 
-#include <math.h>
 #include <stdlib.h>
-
-#define SAMPLE "tests/peers/binlog/sample/"
-
-static cJSON *read_json(const char *name)
-{
-    char path[200], *text = malloc(1 << 20);
-    size_t length = 0;
-    FILE *file;
-    cJSON *ret;
-
-    snprintf(path, sizeof path, SAMPLE "%s", name);
-    file = fopen(path, "rb");
-    if (file) {
-        length = fread(text, 1, (1 << 20) - 1, file);
-        fclose(file);
-    }
-    text[length] = 0;
-    ret = cJSON_Parse(text);
-    free(text);
-    return ret;
-}
 
 /* One table of the sample: its schema as discovery makes it, its wire columns. */
 typedef struct Table {
@@ -40,27 +17,16 @@ typedef struct Table {
 
 static bool table_open(Table *table, const cJSON *columns, const cJSON *wire, bool mariadb, size_t limit)
 {
-    cJSON *list, *each;
-    const cJSON *column;
+    cJSON *shape = sample_shape(columns, mariadb);
+    const cJSON *each;
     Error error;
     int count = 0;
 
     memset(table, 0, sizeof *table);
     table->schema_json = cJSON_CreateObject();
-    list = cJSON_AddArrayToObject(table->schema_json, "columns");
-    cJSON_ArrayForEach(column, columns) {
-        ColumnFacts facts = {.name = json_text(column, "name", ""), .column_type = json_text(column, "column_type", ""),
-                             .character_set = json_text(column, "character_set", NULL), .is_nullable = "YES", .extra = "", .ordinal = ++count,
-                             .mariadb = mariadb};
-        cJSON *shape;
-
-        if (shape_column(&facts, &shape, &error) < 0)
-            return false;
-        if (count == 1)
-            cJSON_AddNumberToObject(shape, "key_ordinal", 1);
-        cJSON_AddItemToArray(list, shape);
-    }
-    count = 0;
+    if (!shape)
+        return false;
+    cJSON_AddItemToObject(table->schema_json, "columns", shape);
     cJSON_ArrayForEach(each, wire) {
         table->wire[count].type = (uint8_t)cJSON_GetArrayItem(each, 0)->valueint;
         table->wire[count].decimals = (uint8_t)cJSON_GetArrayItem(each, 1)->valueint;
@@ -96,59 +62,6 @@ static uint8_t *packet_of(const cJSON *hex, size_t *length)
     return packet;
 }
 
-static bool moment_same(int64_t ticks, int digits, const char *wanted)
-{
-    char text[32];
-
-    timestamp_text(ticks, digits, text);
-    text[10] = ' ';
-    return strcmp(text, wanted) == 0;
-}
-
-static bool no_day(const char *wanted)
-{
-    return strncmp(wanted, "0000", 4) == 0 || strncmp(wanted + 4, "-00", 3) == 0 || strncmp(wanted + 7, "-00", 3) == 0;
-}
-
-/* wanted: the server's own text; binary values and bits in hex. */
-static bool value_same(const ColumnBatch *batch, int column, const cJSON *wanted)
-{
-    const Field *field = &batch->schema->fields[column];
-    const ColumnVector *vector = &batch->columns[column];
-    const char *text = wanted->valuestring;
-    bool same;
-    cJSON *key;
-
-    if (!cJSON_IsString(wanted) || !vector->valid[0])
-        return !vector->valid[0] && (cJSON_IsNull(wanted) || no_day(text));
-    switch (field->type) {
-    case COLUMN_INT16: /* year 0000 */
-        return *(int16_t *)(void *)vector->fixed == strtol(text, NULL, 10);
-    case COLUMN_BOOLEAN:
-        return vector->fixed[0] == strtoull(text, NULL, 16);
-    case COLUMN_UINT64:
-        if (strncmp(field->source_type, "bit", 3) == 0)
-            return *(uint64_t *)(void *)vector->fixed == strtoull(text, NULL, 16);
-        break;
-    case COLUMN_FLOAT32: /* the text has six digits */
-        return fabs((double)*(float *)(void *)vector->fixed - strtod(text, NULL)) <= fabs(strtod(text, NULL)) * 1e-5;
-    case COLUMN_FLOAT64:
-        return *(double *)(void *)vector->fixed == strtod(text, NULL);
-    case COLUMN_TIMESTAMP:
-        return moment_same(*(int64_t *)(void *)vector->fixed, field->precision, text);
-    case COLUMN_TIMESTAMPTZ:
-        return moment_same(((ColumnInstant *)(void *)vector->fixed)->utc, field->precision, text);
-    default:
-        break;
-    }
-    key = key_text(batch, column, 0);
-    same = key && strcmp(key->valuestring, text) == 0;
-    if (!same)
-        printf("# found: %.200s\n", key ? key->valuestring : "none");
-    cJSON_Delete(key);
-    return same;
-}
-
 static int rows_differ(Table *table, const cJSON *packets, const cJSON *rows, const char *name)
 {
     int differ = 0, index = 0;
@@ -168,7 +81,7 @@ static int rows_differ(Table *table, const cJSON *packets, const cJSON *rows, co
         for (int i = 0; i < table->schema.count; i++) {
             const cJSON *text = cJSON_GetArrayItem(wanted, i);
 
-            if (value_same(&table->batch, i, text))
+            if (sample_same(&table->batch, i, text))
                 continue;
             printf("# %s.%s row %d wanted %.200s\n", name, table->schema.fields[i].name, index, cJSON_IsString(text) ? text->valuestring : "NULL");
             differ++;
@@ -211,9 +124,9 @@ static void check_server(const char *server)
     const cJSON *each;
 
     snprintf(name, sizeof name, "%s.json", server);
-    facts = read_json(name);
+    facts = sample_json(name);
     snprintf(name, sizeof name, "%s.packets.json", server);
-    packets = read_json(name);
+    packets = sample_json(name);
     cJSON_ArrayForEach(each, packets) {
         const cJSON *rows = json_member(each, "rows");
         Table table;
