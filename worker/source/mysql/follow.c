@@ -1,7 +1,6 @@
 /* follow.c - see follow.h; the tables and their names */
 #include "source/mysql/follow.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -81,22 +80,6 @@ void follow_free(Follow *follow)
     free(follow->xa);
     buffer_free(&follow->command);
     free(follow);
-}
-
-void follow_digest(Follow *follow)
-{
-    uint64_t hash = FNV_BASE;
-
-    for (int i = 0; i < follow->count; i++) {
-        const FollowTable *table = &follow->tables[i];
-        char text[32];
-
-        snprintf(text, sizeof text, "%" PRId64 "%c", table->table_id, table->columns ? '+' : '-');
-        hash = hash_text(hash_text(hash_text(hash, text, false), table->name.schema, false), table->name.table, false);
-        for (const cJSON *column = table->columns ? table->columns->child : NULL; column; column = column->next)
-            hash = hash_text(hash_text(hash, json_text(column, "name", ""), false), json_text(column, "source_type", ""), false);
-    }
-    snprintf(follow->known, sizeof follow->known, "%016" PRIx64, hash);
 }
 
 static int slots_fill(Follow *follow, Error *error)
@@ -207,8 +190,13 @@ static void behind_read(Follow *follow, const cJSON *behind)
         int64_t id = json_integer(item, "table_id", 0);
 
         for (int i = 0; i < follow->count; i++) {
-            if (follow->tables[i].table_id == id && log_position_parse(json_text(item, "from", ""), &follow->tables[i].from) == 0)
-                follow->tables[i].behind = true;
+            FollowTable *table = &follow->tables[i];
+
+            if (table->table_id != id || log_position_parse(json_text(item, "from", ""), &table->from) < 0)
+                continue;
+            table->behind = true;
+            cJSON_Delete(table->failed); /* it was resumed: what failed is read again */
+            table->failed = NULL;
         }
     }
 }
@@ -232,7 +220,6 @@ int follow_tables(Follow **follow, const cJSON *ask, bool fold, Error *error)
         (*follow)->tables[i].touched = false;
     }
     behind_read(*follow, json_member(ask, "behind"));
-    follow_digest(*follow);
     return 0;
 }
 

@@ -31,7 +31,7 @@ typedef struct FollowTable {
     cJSON *pending_mark;
     const char *change;      /* of the pending shape, NULL: rows are kept */
     Buffer unproved;         /* pending, without full metadata: a table map that the catalogue's columns must fit */
-    cJSON *failed;           /* an item of `failed`, told with each answer from then on */
+    cJSON *failed;           /* an item of `failed`, told with each answer until it is scanned for again */
 } FollowTable;
 
 /* A prepared transaction; tables: their indexes. */
@@ -71,13 +71,11 @@ struct Follow {
     FollowXa *xa;
     int xa_count, xa_room;
     cJSON *ddl, *shapes;     /* members of the answer that is made */
-    char known[17];          /* digest of tables and shapes */
 };
 
 /* Takes ask.tables (NULL: as before) and ask.behind. What is known of a table that stays is kept. */
 int follow_tables(Follow **follow, const cJSON *ask, bool fold, Error *error);
 void follow_free(Follow *follow);
-void follow_digest(Follow *follow);
 /* The index of a table of that name, -1. */
 int follow_find(const Follow *follow, const char *schema, const char *table);
 bool follow_active(const Follow *follow, const FollowTable *table, LogPosition end);

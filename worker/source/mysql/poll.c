@@ -254,8 +254,8 @@ static int poll_answer(Poll *poll, LogPosition end, cJSON *answer, Error *error)
     answer_tables(source->follow, answer);
     answer_fences(poll, answer);
     cJSON_AddNullToObject(answer, "capture");
-    follow_digest(source->follow);
-    cJSON_AddStringToObject(answer, "known", source->follow->known);
+    /* The tables of that digest are held now, given with this ask or before. */
+    cJSON_AddItemToObject(answer, "known", cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(poll->ask, "known"), false));
     return 0;
 }
 
