@@ -38,7 +38,7 @@ KEYS = {
     "k_binary": ("binary(4)", lambda n: (n * 7 % ROWS * 5).to_bytes(2, "big") + b"\0" * (n % 3)), "k_varbinary": ("varbinary(60)", lambda n: b"\0" * n),
     "k_enum": ("enum(" + ", ".join(f"'{chr(122 - n % 26)}{n}'" for n in range(ROWS)) + ")", lambda n: n + 1), "k_set": ("set('c','b','a','z','y','x')", lambda n: n),
 }
-OWN = {"mariadb": {"k_uuid": ("uuid", lambda n: str(uuid.UUID(int=random.Random(n).getrandbits(128)))), "k_inet6": ("inet6", lambda n: f"2001:db8:{n * 1000:x}::{ROWS - n:x}"),
+OWN = {"mariadb": {"k_uuid": ("uuid", lambda n: str(uuid.UUID(int=random.Random(n).getrandbits(128), version=1 if n % 2 else 4))), "k_inet6": ("inet6", lambda n: f"2001:db8:{n * 1000:x}::{ROWS - n:x}"),
                    "k_uca": ("varchar(20) COLLATE utf8mb4_uca1400_ai_ci", letters)},
        "mysql": {"k_0900": ("varchar(20) COLLATE utf8mb4_0900_ai_ci", letters), "k_0900_bin": ("varchar(20) COLLATE utf8mb4_0900_bin", letters)}}
 
@@ -68,7 +68,7 @@ def test_ranges_of_every_kind_of_key_meet_and_do_not_overlap(mysql_stack):
         fill(stack, name, [(value(n), n) for n in range(ROWS)])
     stack.write("CREATE TABLE k_parts (a int NOT NULL, b varchar(10) COLLATE utf8mb4_general_ci NOT NULL, c date NOT NULL, d enum('z','y','x') NOT NULL, n int, "
                 "PRIMARY KEY (a, b DESC, c, d)) CHARACTER SET utf8mb4")
-    fill(stack, "k_parts", [(n // 12 - 1, "aÄzB"[n // 6 % 4], f"2026-01-0{n // 3 % 2 + 1}", n % 3 + 1, n) for n in range(ROWS)])
+    fill(stack, "k_parts", [(n // 12 - 1, "aÖzB"[n // 6 % 4], f"2026-01-0{n // 3 % 2 + 1}", n % 3 + 1, n) for n in range(ROWS)])
     stack.write("CREATE TABLE k_unique (u varchar(10) NOT NULL, v int NOT NULL, n int, UNIQUE KEY other (v, u)) CHARACTER SET utf8mb4")
     fill(stack, "k_unique", [(letters(n), n % 3, n) for n in range(ROWS)])
     tables = [f"{stack.name}.{name}" for name in (*keys, "k_parts", "k_unique")]
