@@ -13,7 +13,7 @@ from workload import Workload
 
 ROWS = 40
 RANGE_ROWS = 6
-KILLS = 4
+FILES_ROWS = 8000
 
 
 def letters(n):
@@ -86,26 +86,28 @@ def test_ranges_of_every_kind_of_key_meet_and_do_not_overlap(mysql_stack):
     stack.stop()
 
 
-def test_killed_in_the_middle_of_a_load_it_goes_on_behind_what_has_landed(mysql_stack):
+def test_killed_in_the_middle_of_a_load_it_goes_on_behind_what_has_landed(mysql_stack, tmp_path):
+    """A kill -9 before a file is sealed, behind its seal, behind its object: the load goes on by the key of the last row that stands."""
     stack = mysql_stack
     table = f"{stack.name}.many"
     stack.set("lease_seconds", 1)
     stack.set("worker_dead_seconds", 1)
     stack.write("CREATE TABLE many (a int NOT NULL, b varchar(20) NOT NULL, n int NOT NULL, PRIMARY KEY (b, a)) CHARACTER SET utf8mb4")
-    fill(stack, "many", [(n, letters(n % 1000), n) for n in range(20000)])
+    fill(stack, "many", [(n, letters(n % 1000), n) for n in range(FILES_ROWS)])
     stack.register()
     stack.add_table(table, compression="none", target_file_bytes=65536)
-    files = "SELECT count(*) FROM _sluice.seal"
-    for _ in range(KILLS):
-        before = stack.one(files)
-        stack.start()
-        stack.wait(lambda: stack.one(files) > before + 2 or (stack.status(table) or {}).get("state") == "streaming", "more files")
+    for number, point in enumerate(("seal_before:3", "seal_after:3", "object_after:3")):
+        once = tmp_path / str(number)
+        stack.start(SLUICE_CRASH_AT=point, SLUICE_CRASH_ONCE=str(once))
+        stack.wait(once.exists, f"a crash at {point}")
         stack.workers[-1].kill()
         stack.workers[-1].wait()
-    assert stack.status(table)["state"] == "loading", "killed in the middle"
+        assert stack.status(table)["state"] == "loading"
     stack.start()
     stack.wait_state(table)
-    each_once(stack, table, range(20000), stack.check(killed=True))
+    landed = stack.check(killed=True)
+    assert len(landed.of(table)) > 5, "many files"
+    each_once(stack, table, range(FILES_ROWS), landed)
     stack.stop()
 
 
