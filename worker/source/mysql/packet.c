@@ -30,7 +30,7 @@ static int packet_reserve(PacketBuffer *buffer, size_t wanted, Error *error)
 
     if (buffer->capacity - buffer->start >= wanted)
         return 0;
-    if (buffer->start > 0) {
+    if (buffer->data && buffer->start > 0) {
         memmove(buffer->data, buffer->data + buffer->start, buffer->filled - buffer->start);
         buffer->filled -= buffer->start;
         buffer->taken -= buffer->start;
@@ -55,7 +55,7 @@ static void packet_shrink(PacketBuffer *buffer)
 {
     if (buffer->capacity <= 4 * PACKET_BUFFER_BYTES || buffer->filled - buffer->start > PACKET_BUFFER_BYTES)
         return;
-    if (buffer->start < buffer->filled) {
+    if (buffer->data && buffer->start < buffer->filled) {
         memmove(buffer->data, buffer->data + buffer->start, buffer->filled - buffer->start);
         buffer->filled -= buffer->start;
         buffer->taken = buffer->start = 0;

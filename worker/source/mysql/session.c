@@ -262,7 +262,7 @@ static int session_result(Session *session, const char *text, MYSQL_RES **ret, E
 
 int session_run(Session *session, const char *text, Error *error)
 {
-    MYSQL_RES *result;
+    MYSQL_RES *result = NULL;
 
     if (session_result(session, text, &result, error) < 0)
         return -1;
@@ -272,7 +272,7 @@ int session_run(Session *session, const char *text, Error *error)
 
 int session_select(Session *session, const char *text, MYSQL_RES **ret, Error *error)
 {
-    MYSQL_RES *result;
+    MYSQL_RES *result = NULL;
 
     if (session_result(session, text, &result, error) < 0)
         return -1;
@@ -284,7 +284,7 @@ int session_select(Session *session, const char *text, MYSQL_RES **ret, Error *e
 
 int session_value(Session *session, const char *text, char **ret, Error *error)
 {
-    MYSQL_RES *result;
+    MYSQL_RES *result = NULL;
     MYSQL_ROW row;
     char *value = NULL;
 
