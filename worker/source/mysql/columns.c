@@ -16,7 +16,7 @@ static int column_add(const MYSQL_ROW row, bool mariadb, cJSON *columns, Error *
                                .column_default = row[DEFAULT],
                                .extra = row[EXTRA],
                                .generation_expression = row[GENERATION],
-                               .ordinal = row[ORDINAL] ? atoi(row[ORDINAL]) : 0,
+                               .ordinal = row[ORDINAL] ? (int)strtol(row[ORDINAL], NULL, 10) : 0,
                                .mariadb = mariadb};
     cJSON *column;
 

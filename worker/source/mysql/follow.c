@@ -43,6 +43,11 @@ int follow_find(const Follow *follow, const char *schema, const char *table)
     }
 }
 
+bool follow_here(const FollowTable *table)
+{
+    return table->columns || table->pending;
+}
+
 bool follow_active(const Follow *follow, const FollowTable *table, LogPosition end)
 {
     if (follow->stretch && !table->behind)
@@ -168,7 +173,7 @@ static Follow *tables_new(const Follow *old, const cJSON *tables, bool fold, Err
 }
 
 /* Prepared transactions outlive a new list of tables, but not the indexes of the old one. */
-static void xa_move(Follow *from, Follow *to)
+static void rest_move(Follow *from, Follow *to)
 {
     for (int i = 0; i < from->xa_count; i++) {
         free(from->xa[i].tables);
@@ -176,6 +181,7 @@ static void xa_move(Follow *from, Follow *to)
         from->xa[i].count = 0;
         from->xa[i].unknown = true;
     }
+    to->commit_us = from->commit_us;
     to->xa = from->xa, to->xa_count = from->xa_count, to->xa_room = from->xa_room;
     from->xa = NULL, from->xa_count = 0;
 }
@@ -211,7 +217,7 @@ int follow_tables(Follow **follow, const cJSON *ask, bool fold, Error *error)
         if (!made)
             return -1;
         if (*follow)
-            xa_move(*follow, made);
+            rest_move(*follow, made);
         follow_free(*follow);
         *follow = made;
     }
@@ -247,6 +253,31 @@ bool follow_columns_same(const cJSON *a, const cJSON *b)
     return !one && !other;
 }
 
+/* One statement may make two changes of a table (RENAME t TO old, new TO t): what it has behind the statement is the shape. Returns the change of
+ * the earlier one. */
+static const char *shape_replace(Follow *follow, const FollowTable *table, const char *at)
+{
+    static const char *const changes[] = {"create", "drop", "truncate", "partition"};
+    int last = cJSON_GetArraySize(follow->shapes) - 1;
+
+    for (; last >= 0; last--) {
+        const cJSON *shape = cJSON_GetArrayItem(follow->shapes, last);
+        const char *found = json_text(shape, "change", "");
+
+        if (json_integer(shape, "table_id", 0) != table->table_id || strcmp(json_text(shape, "start", ""), at) != 0)
+            continue;
+        for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+            if (strcmp(found, changes[i]) == 0) {
+                cJSON_DeleteItemFromArray(follow->shapes, last);
+                return changes[i];
+            }
+        }
+        cJSON_DeleteItemFromArray(follow->shapes, last);
+        return NULL;
+    }
+    return NULL;
+}
+
 int follow_shape(Follow *follow, int index, const char *at, const cJSON *mark, const cJSON *columns, const char *change, const char *message,
                  Error *error)
 {
@@ -259,6 +290,10 @@ int follow_shape(Follow *follow, int index, const char *at, const cJSON *mark, c
         cJSON_Delete(kept);
         return error_set(error, ERROR_TRANSIENT, NULL, "out of memory for the columns of a table");
     }
+    if (!change)
+        change = shape_replace(follow, table, at);
+    else
+        (void)shape_replace(follow, table, at);
     snprintf(instance, sizeof instance, "%s.%s@%s", table->name.schema, table->name.table, at);
     cJSON_AddNumberToObject(shape, "table_id", (double)table->table_id);
     cJSON_AddStringToObject(shape, "instance", instance);

@@ -71,6 +71,7 @@ struct Follow {
     FollowXa *xa;
     int xa_count, xa_room;
     cJSON *ddl, *shapes;     /* members of the answer that is made */
+    int64_t commit_us;       /* of the last group that told it, 0: none yet */
 };
 
 /* Takes ask.tables (NULL: as before) and ask.behind. What is known of a table that stays is kept. */
@@ -78,6 +79,8 @@ int follow_tables(Follow **follow, const cJSON *ask, bool fold, Error *error);
 void follow_free(Follow *follow);
 /* The index of a table of that name, -1. */
 int follow_find(const Follow *follow, const char *schema, const char *table);
+/* Is there a table of that name, as far as the log was read? */
+bool follow_here(const FollowTable *table);
 bool follow_active(const Follow *follow, const FollowTable *table, LogPosition end);
 
 /* Holds what the statement does to followed tables until its group ends. ERROR_PERMANENT for rows changed in statement form in a database with

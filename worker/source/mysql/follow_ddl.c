@@ -22,7 +22,7 @@ static bool schema_is(const Follow *follow, const FollowTable *table, const char
 static bool schema_followed(const Follow *follow, const char *schema, LogPosition end)
 {
     for (int i = 0; i < follow->count; i++) {
-        if (follow->tables[i].columns && schema_is(follow, &follow->tables[i], schema) && follow_active(follow, &follow->tables[i], end))
+        if (follow_here(&follow->tables[i]) && schema_is(follow, &follow->tables[i], schema) && follow_active(follow, &follow->tables[i], end))
             return true;
     }
     return false;
@@ -222,7 +222,7 @@ static int pend(Follow *follow, int index, const char *change, const Place *plac
 static int change_of(Follow *follow, int index, const FollowHeld *held, const Place *place, Error *error)
 {
     FollowTable *table = &follow->tables[index];
-    bool here = table->columns || table->pending;
+    bool here = follow_here(table);
 
     if (!follow_active(follow, table, place->position))
         return 0;

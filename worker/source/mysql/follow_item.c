@@ -59,7 +59,7 @@ int follow_map(Follow *follow, const BinlogItem *item, int *ret, Error *error)
     if (!map_names(item->data, item->length, &schema, &table))
         return error_set(error, ERROR_INTERNAL, NULL, "a table map event is malformed");
     *ret = follow_find(follow, schema, table);
-    if (*ret < 0 || !follow->tables[*ret].columns || !follow_active(follow, &follow->tables[*ret], item->end))
+    if (*ret >= 0 && (!follow_here(&follow->tables[*ret]) || !follow_active(follow, &follow->tables[*ret], item->end)))
         *ret = -1;
     if (*ret < 0 && follow->map_count == 0)
         return 0;

@@ -118,7 +118,8 @@ const GtidSet *log_decoder_gtid(const LogDecoder *decoder)
 
 bool log_decoder_in_group(const LogDecoder *decoder)
 {
-    return decoder->in_group;
+    /* Behind a DDL or the end of a prepared transaction its COMMIT is still to be given. */
+    return decoder->in_group || decoder->commit_due;
 }
 
 static void position_settle(LogDecoder *decoder)

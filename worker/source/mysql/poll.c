@@ -166,8 +166,7 @@ static int poll_scan(Poll *poll, Error *error)
     MySql *source = poll->source;
     int status;
 
-    poll->scan = (Scan){.source = source, .stream = source->binlog, .follow = source->follow, .server = poll->state.server, .shapes = true,
-                        .commit_us = INT64_MIN};
+    poll->scan = (Scan){.source = source, .stream = source->binlog, .follow = source->follow, .server = poll->state.server, .shapes = true};
     status = scan_behind(poll, error);
     if (status == 0 && !poll->rewound[0])
         status = scan_until(&poll->scan, poll->state.end, error);
@@ -243,7 +242,7 @@ static int poll_answer(Poll *poll, LogPosition end, cJSON *answer, Error *error)
     if (log_position_compare(binlog_position(source->binlog), end) >= 0)
         cJSON_AddStringToObject(answer, "tran_end_time", poll->state.time);
     else
-        follow_time(answer, "tran_end_time", poll->scan.commit_us);
+        follow_time(answer, "tran_end_time", source->follow->commit_us);
     cJSON_AddStringToObject(answer, "source_time", poll->state.time);
     cJSON_AddNumberToObject(answer, "utc_offset_minutes", 0);
     identity = cJSON_AddObjectToObject(answer, "identity");

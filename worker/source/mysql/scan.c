@@ -46,8 +46,8 @@ static int scan_end(Scan *scan, const BinlogItem *item, Error *error)
     int status = 0;
 
     follow_end(scan->follow, item->end);
-    if (item->commit_us != INT64_MIN)
-        scan->commit_us = item->commit_us;
+    if (item->commit_us != INT64_MIN && !scan->follow->stretch)
+        scan->follow->commit_us = item->commit_us;
     if (scan->follow->held_count) {
         cJSON *mark = scan_mark(scan);
 
@@ -60,7 +60,7 @@ static int scan_end(Scan *scan, const BinlogItem *item, Error *error)
 static void all_touched(Follow *follow, LogPosition end)
 {
     for (int i = 0; i < follow->count; i++) {
-        if (follow->tables[i].columns && follow_active(follow, &follow->tables[i], end))
+        if (follow_here(&follow->tables[i]) && follow_active(follow, &follow->tables[i], end))
             follow->tables[i].touched = true;
     }
 }

@@ -16,7 +16,6 @@ typedef struct Scan {
     const char *server;  /* for marks */
     bool shapes;         /* table maps are compared with shapes */
     uint64_t bytes;      /* scanned so far */
-    int64_t commit_us;   /* of the last group, INT64_MIN: none */
 } Scan;
 
 /* Reads until the last whole group ends at or above `until`, or the stream has nothing more, or LOG_POLL_BYTES_MAX. */
