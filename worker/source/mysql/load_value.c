@@ -320,6 +320,7 @@ int load_row_init(LoadRow *ret, ColumnBatch *batch, const WireColumn *columns, i
     *ret = (LoadRow){.batch = batch, .count = schema->count, .lengths = lengths, .large = large};
     if (count != schema->count + lengths)
         return changed("a row has another number of columns than the schema", error);
+    ret->length_bytes = lengths && columns[schema->count].type == MYSQL_TYPE_LONG ? sizeof(uint32_t) : sizeof(uint64_t);
     ret->values = calloc((size_t)schema->count + 1, sizeof *ret->values);
     if (!ret->values)
         return error_set(error, ERROR_TRANSIENT, NULL, "out of memory for %d columns", schema->count);
@@ -363,18 +364,18 @@ static int key_refused(const LoadValue *value, Error *error)
                      "the key column \"%.200s\" holds a date that is no day of the calendar", value->field->source_name);
 }
 
-/* A large value above the limit was not asked for: in its place comes its length. */
+/* A large value above the limit was not asked for: in its place comes its length, little-endian. */
 static int lengths_check(const LoadRow *row, const uint8_t *bitmap, const uint8_t *at, const uint8_t *end, Error *error)
 {
     for (int i = 0; i < row->lengths; i++) {
         const LoadValue *value = &row->values[row->large[i]];
-        uint64_t length;
+        uint64_t length = 0;
 
         if (bitmap_null(bitmap, row->count + i))
             continue;
-        if (end - at < (ptrdiff_t)sizeof length)
+        if ((size_t)(end - at) < row->length_bytes)
             return load_value_short(value, error);
-        memcpy(&length, at, sizeof length);
+        memcpy(&length, at, row->length_bytes);
         return error_set(error, ERROR_PERMANENT, "Raise max_value_bytes for this table, or leave the column out.",
                          "a value of %llu bytes in column \"%.200s\" exceeds the limit of %zu", (unsigned long long)length,
                          value->field->source_name, value->vector->value_bytes_max);

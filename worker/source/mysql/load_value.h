@@ -33,6 +33,7 @@ typedef struct LoadRow {
     int count;
     int lengths;       /* columns behind them: NULL, or the length of the large value that was left out for it */
     const int *large;  /* [lengths] index of the column each stands for */
+    size_t length_bytes; /* of one of them on the wire: OCTET_LENGTH is an int on MariaDB, a bigint on MySQL */
     size_t row_bytes;  /* of fixed values, for the batch's size */
     int64_t nulled;
 } LoadRow;
