@@ -12,15 +12,18 @@ $$;
 COMMENT ON FUNCTION _sluice.key_names(_sluice.tab, bigint, jsonb) IS 'Names of the key columns: as asked, else primary key, else the key loads use, else the capture instance''s index';
 
 CREATE FUNCTION _sluice.instance_columns(c _sluice.capture_instance) RETURNS TABLE (n bigint, name text, facts jsonb)
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
+BEGIN
 	-- A shape says all of its columns itself; a capture instance has the types, the rest is as last discovered.
-	SELECT e.n, e.f ->> 'name', e.f FROM jsonb_array_elements($1.columns) WITH ORDINALITY e(f, n) WHERE _sluice.is_log($1.source_id)
-	UNION ALL
-	SELECT e.n, s.name, s.facts || (SELECT coalesce(jsonb_object_agg(p.key, p.value), '{}') FROM jsonb_each(e.f) p WHERE p.key IN ('source_type', 'type', 'precision', 'scale'))
-	FROM jsonb_array_elements($1.columns) WITH ORDINALITY e(f, n)
-	JOIN _sluice.source_column s ON s.source_id = $1.source_id AND s.object_id = $1.source_object_id AND s.name = e.f ->> 'name'
-	WHERE NOT _sluice.is_log($1.source_id)
+	IF _sluice.is_log(c.source_id) THEN
+		RETURN QUERY SELECT e.n, e.f ->> 'name', e.f FROM jsonb_array_elements(c.columns) WITH ORDINALITY e(f, n);
+	ELSE
+		RETURN QUERY SELECT e.n, s.name, s.facts || (SELECT coalesce(jsonb_object_agg(p.key, p.value), '{}') FROM jsonb_each(e.f) p WHERE p.key IN ('source_type', 'type', 'precision', 'scale'))
+		FROM jsonb_array_elements(c.columns) WITH ORDINALITY e(f, n)
+		JOIN _sluice.source_column s ON s.source_id = c.source_id AND s.object_id = c.source_object_id AND s.name = e.f ->> 'name';
+	END IF;
+END
 $$;
 COMMENT ON FUNCTION _sluice.instance_columns(_sluice.capture_instance) IS 'The columns of a capture instance or shape with what is known of each';
 
@@ -35,9 +38,10 @@ $$;
 COMMENT ON FUNCTION _sluice.landed_type(jsonb, jsonb, boolean) IS 'The type in which a column lands: text where dates that are none are to be kept';
 
 CREATE FUNCTION _sluice.columns_build(t _sluice.tab, c _sluice.capture_instance) RETURNS jsonb
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-	WITH k AS (
+BEGIN
+	RETURN (WITH k AS (
 		SELECT e.name, e.n FROM jsonb_array_elements_text(_sluice.key_names($1, $2.source_object_id, $2.key)) WITH ORDINALITY e(name, n)
 	), col AS (
 		SELECT i.name, i.n, i.facts, row_number() OVER (PARTITION BY lower(i.name) ORDER BY i.n) AS twin
@@ -55,7 +59,8 @@ AS $$
 		'large', coalesce(col.facts -> 'large', 'false'),
 		'key_ordinal', coalesce(k.n, 0),
 		'collation', col.facts -> 'collation') || _sluice.landed_type(col.facts, $1.options, l.log) ORDER BY col.n), '[]')
-	FROM (SELECT _sluice.is_log($2.source_id) AS log) l CROSS JOIN col LEFT JOIN k ON k.name = col.name
+	FROM (SELECT _sluice.is_log($2.source_id) AS log) l CROSS JOIN col LEFT JOIN k ON k.name = col.name);
+END
 $$;
 COMMENT ON FUNCTION _sluice.columns_build(_sluice.tab, _sluice.capture_instance) IS 'The columns that a table lands from a capture instance, computed and excluded ones left out';
 
