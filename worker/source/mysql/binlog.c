@@ -276,6 +276,11 @@ const GtidSet *binlog_gtid(const Binlog *binlog)
     return log_decoder_gtid(binlog->decoder);
 }
 
+uint32_t binlog_created(const Binlog *binlog)
+{
+    return log_decoder_created(binlog->decoder);
+}
+
 bool binlog_in_group(const Binlog *binlog)
 {
     return log_decoder_in_group(binlog->decoder);

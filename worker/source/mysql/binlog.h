@@ -60,6 +60,9 @@ int binlog_next(Binlog *binlog, const BinlogItem **ret, Error *error);
 LogPosition binlog_position(const Binlog *binlog);
 /* Name of the file of that position. */
 const char *binlog_file(const Binlog *binlog);
+/* When that file was begun, seconds UTC, as its format description says (also to who begins in mid-file); 0: not told yet. A file of the same
+ * number with another time is of another log (RESET MASTER, a restore). */
+uint32_t binlog_created(const Binlog *binlog);
 /* The set up to that position; NULL where the server runs without GTIDs. */
 const GtidSet *binlog_gtid(const Binlog *binlog);
 /* True while a group has begun and is not whole: the stream must not be left for another reader here. */

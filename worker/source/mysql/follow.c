@@ -224,6 +224,7 @@ int follow_tables(Follow **follow, const cJSON *ask, bool fold, Error *error)
     for (int i = 0; i < (*follow)->count; i++) {
         (*follow)->tables[i].changed = false;
         (*follow)->tables[i].touched = false;
+        (*follow)->tables[i].newest = (LogPosition){.file = 0};
     }
     behind_read(*follow, json_member(ask, "behind"));
     return 0;

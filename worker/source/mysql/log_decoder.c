@@ -29,6 +29,7 @@ struct LogDecoder {
     bool heartbeat, settled;
 
     bool in_group;
+    uint32_t created; /* the format description's time, 0: of this file none came yet */
     bool opened; /* its BEGIN has come, or (MariaDB) it will have a commit: a statement does not end it */
     LogPosition begin;
     LogGroup group;
@@ -114,6 +115,11 @@ const char *log_decoder_file(const LogDecoder *decoder)
 const GtidSet *log_decoder_gtid(const LogDecoder *decoder)
 {
     return decoder->gtids && decoder->counted ? decoder->set : NULL;
+}
+
+uint32_t log_decoder_created(const LogDecoder *decoder)
+{
+    return decoder->created;
 }
 
 bool log_decoder_in_group(const LogDecoder *decoder)
@@ -363,6 +369,8 @@ static int on_rotate(LogDecoder *decoder, const LogEvent *event, Error *error)
         decoder->in_group = false;
         item_set(decoder, BINLOG_ROLLBACK, 0, NULL, 0);
     }
+    if (!same)
+        decoder->created = 0;
     snprintf(decoder->file, sizeof decoder->file, "%s", name);
     decoder->at = (LogPosition){.file = number, .offset = offset};
     decoder->from_begin = offset == LOG_FILE_BEGIN && decoder->skip_to == 0;
@@ -487,7 +495,9 @@ int log_decoder_feed(LogDecoder *decoder, const uint8_t *data, size_t length, Er
     if (event.type == LOG_PREVIOUS_GTIDS || event.type == LOG_MARIADB_GTID_LIST) {
         if (on_previous(decoder, &event, error) < 0)
             return -1;
-    } else if (event.type != LOG_FORMAT && decoder->at.offset > decoder->skip_to) {
+    } else if (event.type == LOG_FORMAT) {
+        decoder->created = event.timestamp;
+    } else if (decoder->at.offset > decoder->skip_to) {
         decoder->skip_to = 0;
         if (decode_event(decoder, &event, begin, error) < 0)
             return -1;

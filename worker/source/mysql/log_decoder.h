@@ -34,6 +34,7 @@ bool log_decoder_heartbeat(const LogDecoder *decoder);
 LogPosition log_decoder_position(const LogDecoder *decoder);
 const char *log_decoder_file(const LogDecoder *decoder);
 const GtidSet *log_decoder_gtid(const LogDecoder *decoder);
+uint32_t log_decoder_created(const LogDecoder *decoder);
 bool log_decoder_in_group(const LogDecoder *decoder);
 
 #endif

@@ -48,6 +48,17 @@ static int history_prove(Poll *poll, const char *gtid, Error *error)
     return 0;
 }
 
+/* GTIDs are counted from 1 again after RESET MASTER and may have come as far as they were: the file's own time tells. */
+static int file_prove(const Binlog *binlog, const cJSON *mark, Error *error)
+{
+    const int64_t seen = json_integer(mark, "created", 0), now = binlog_created(binlog);
+
+    if (seen == 0 || now == 0 || seen == now)
+        return 0;
+    return error_set(error, ERROR_REWOUND, NULL, "%.200s is another file than the one that was read: RESET MASTER, or another log was put in its place",
+                     binlog_file(binlog));
+}
+
 static int stream_begin(Poll *poll, Error *error)
 {
     MySql *source = poll->source;
@@ -73,9 +84,10 @@ static int stream_resume(Poll *poll, const cJSON *mark, LogPosition position, Er
     if (!file && log_file_name(poll->state.file, position.file, name) < 0)
         return error_set(error, ERROR_INTERNAL, NULL, "the name of a log file is too long");
     start.file = file ? file : name;
-    if (follow_xa_read(source->follow, mark, error) < 0 || history_prove(poll, gtid, error) < 0)
+    if (follow_xa_read(source->follow, mark, error) < 0 || history_prove(poll, gtid, error) < 0 ||
+        stream_start(source, &start, &source->binlog, error) < 0)
         return -1;
-    return stream_start(source, &start, &source->binlog, error);
+    return file_prove(source->binlog, mark, error);
 }
 
 /* What was below is gone: each table that lost something is told by `low`; the rest is read. */
@@ -108,6 +120,9 @@ static int stream_open(Poll *poll, Error *error)
         return stream_oldest(poll, error);
     if (status < 0 && error->kind == ERROR_REWOUND) {
         snprintf(poll->rewound, sizeof poll->rewound, "%s", error->message);
+        stream_close(source);
+        if (follow_xa_read(source->follow, NULL, error) < 0)
+            return -1;
         return stream_begin(poll, error);
     }
     return status;

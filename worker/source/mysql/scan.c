@@ -15,6 +15,7 @@ cJSON *scan_mark(const Scan *scan)
     cJSON_AddStringToObject(mark, "server", scan->server);
     cJSON_AddStringToObject(mark, "file", binlog_file(scan->stream));
     cJSON_AddNumberToObject(mark, "offset", (double)binlog_position(scan->stream).offset);
+    cJSON_AddNumberToObject(mark, "created", (double)binlog_created(scan->stream));
     buffer_init(&text, MIB(16));
     if (gtid && gtid_text(gtid, &text, &error) == 0 && buffer_terminate(&text, &error) == 0)
         cJSON_AddStringToObject(mark, "gtid", text.data);
