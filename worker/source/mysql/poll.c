@@ -19,6 +19,7 @@ typedef struct Poll {
     const cJSON *ask;
     LogState state;
     Scan scan;
+    bool proved;        /* the server has found our GTID set in its log: nothing above the cut is gone */
     bool lost;          /* the log below its beginning is gone, what is left is scanned */
     char rewound[512];  /* why, "" = it is the log we know */
 } Poll;
@@ -45,6 +46,7 @@ static int history_prove(Poll *poll, const char *gtid, Error *error)
     if (stream_start(poll->source, &start, &proof, error) < 0)
         return -1;
     binlog_close(proof);
+    poll->proved = true;
     return 0;
 }
 
@@ -90,14 +92,21 @@ static int stream_resume(Poll *poll, const cJSON *mark, LogPosition position, Er
     return file_prove(source->binlog, mark, error);
 }
 
-/* What was below is gone: each table that lost something is told by `low`; the rest is read. */
-static int stream_oldest(Poll *poll, Error *error)
+/* The file of the cut is gone. Where our set was found all the same, what is left begins at the cut; else each table that lost something is told by
+ * `low`, and the rest is read. */
+static int stream_oldest(Poll *poll, LogPosition cut, Error *error)
 {
     const BinlogStart start = {.file = NULL};
 
-    if (follow_xa_read(poll->source->follow, NULL, error) < 0)
-        return -1;
-    poll->lost = true;
+    if (log_position_compare(poll->state.low, cut) <= 0)
+        return -1; /* the log begins below the cut and does not lead to it: the error says so */
+    if (poll->proved) {
+        poll->state.low = cut;
+    } else {
+        poll->lost = true;
+        if (follow_xa_read(poll->source->follow, NULL, error) < 0)
+            return -1;
+    }
     return stream_start(poll->source, &start, &poll->source->binlog, error);
 }
 
@@ -117,7 +126,7 @@ static int stream_open(Poll *poll, Error *error)
     stream_close(source);
     status = stream_resume(poll, mark, position, error);
     if (status < 0 && error->kind == ERROR_LOST)
-        return stream_oldest(poll, error);
+        return stream_oldest(poll, position, error);
     if (status < 0 && error->kind == ERROR_REWOUND) {
         snprintf(poll->rewound, sizeof poll->rewound, "%s", error->message);
         stream_close(source);
