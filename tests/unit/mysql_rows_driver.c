@@ -240,46 +240,55 @@ static void fixed_text(const Field *field, const uint8_t *data, char *ret, size_
     }
 }
 
-static cJSON *value_text(const ColumnBatch *batch, int column, int row)
+/* A text may hold 0 bytes, which cJSON's cannot. */
+static void json_print(const char *text, size_t length)
+{
+    putchar('"');
+    for (size_t i = 0; i < length; i++) {
+        if ((unsigned char)text[i] < 0x20 || text[i] == '"' || text[i] == '\\')
+            printf("\\u%04x", (unsigned)text[i]);
+        else
+            putchar(text[i]);
+    }
+    putchar('"');
+}
+
+static void value_print(const ColumnBatch *batch, int column, int row)
 {
     const Field *field = &batch->schema->fields[column];
     const ColumnVector *vector = &batch->columns[column];
     size_t length;
-    char text[128], *all;
-    cJSON *item;
+    char text[128], *hex;
 
-    if (!vector->valid[row])
-        return cJSON_CreateNull();
+    if (!vector->valid[row]) {
+        printf("null");
+        return;
+    }
     if (!vector->offsets) {
         fixed_text(field, vector->fixed + (size_t)row * column_width(field->type), text, sizeof text);
-        return cJSON_CreateString(text);
+        json_print(text, strlen(text));
+        return;
     }
     length = vector->offsets[row + 1] - vector->offsets[row];
-    all = calloc(1, length * 2 + 3);
-    if (field->type == COLUMN_BINARY)
-        hex_text((const uint8_t *)vector->bytes.data + vector->offsets[row], length, all);
-    else if (length)
-        memcpy(all, vector->bytes.data + vector->offsets[row], length);
-    item = cJSON_CreateString(all);
-    free(all);
-    return item;
+    if (field->type != COLUMN_BINARY) {
+        json_print(length ? vector->bytes.data + vector->offsets[row] : "", length);
+        return;
+    }
+    hex = calloc(1, length * 2 + 3);
+    hex_text((const uint8_t *)vector->bytes.data + vector->offsets[row], length, hex);
+    json_print(hex, strlen(hex));
+    free(hex);
 }
 
 static void rows_print(Driver *driver)
 {
     for (int row = 0; row < driver->batch->rows; row++) {
-        cJSON *line = cJSON_CreateArray();
-        char op[2] = {driver->batch->op[row], '\0'}, *text;
-
-        cJSON_AddItemToArray(line, cJSON_CreateString(driver->name));
-        cJSON_AddItemToArray(line, cJSON_CreateString(op));
-        cJSON_AddItemToArray(line, cJSON_CreateNumber(driver->batch->position[row][LOG_ROW_BYTES - 1]));
-        for (int column = 0; column < driver->schema.count; column++)
-            cJSON_AddItemToArray(line, value_text(driver->batch, column, row));
-        text = cJSON_PrintUnformatted(line);
-        printf("%s\n", text);
-        free(text);
-        cJSON_Delete(line);
+        printf("[\"%s\", \"%c\", %d", driver->name, driver->batch->op[row], driver->batch->position[row][LOG_ROW_BYTES - 1]);
+        for (int column = 0; column < driver->schema.count; column++) {
+            printf(", ");
+            value_print(driver->batch, column, row);
+        }
+        printf("]\n");
     }
     column_batch_clear(driver->batch);
 }

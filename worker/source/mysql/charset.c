@@ -1,5 +1,6 @@
 /* charset.c - see charset.h */
 #include "source/mysql/charset.h"
+#include "source/mysql/charset_patch.h"
 #include "source/mysql/charset_table.h"
 
 #include <errno.h>
@@ -11,26 +12,42 @@
 
 typedef enum CharsetMode { CHARSET_UTF8, CHARSET_TABLE, CHARSET_UCS2, CHARSET_UTF16, CHARSET_UTF16LE, CHARSET_UTF32, CHARSET_ICONV } CharsetMode;
 
+/* How many bytes a character has by its first ones. */
+typedef enum CharsetLead { LEAD_TWO, LEAD_SJIS, LEAD_EUC, LEAD_GB18030 } CharsetLead;
+
 typedef struct CharsetName {
     const char *name;
-    CharsetMode mode;
     const char *iconv; /* as glibc calls it */
+    CharsetMode mode;
+    CharsetLead lead;
 } CharsetName;
 
 struct Charset {
     CharsetMode mode;
     iconv_t converter;
+    CharsetLead lead;
+    int patches;          /* charset_patch_set(), -1: none */
     uint8_t lengths[256]; /* of the UTF-8 form of each byte */
     char texts[256][4];
 };
 
 static const CharsetName charset_names[] = {
-    {"utf8mb4", CHARSET_UTF8, NULL},          {"utf8mb3", CHARSET_UTF8, NULL},         {"utf8", CHARSET_UTF8, NULL},
-    {"ucs2", CHARSET_UCS2, NULL},             {"utf16", CHARSET_UTF16, NULL},          {"utf16le", CHARSET_UTF16LE, NULL},
-    {"utf32", CHARSET_UTF32, NULL},           {"big5", CHARSET_ICONV, "BIG5"},         {"cp932", CHARSET_ICONV, "CP932"},
-    {"eucjpms", CHARSET_ICONV, "EUC-JP-MS"},  {"euckr", CHARSET_ICONV, "UHC"},         {"gb18030", CHARSET_ICONV, "GB18030"},
-    {"gb2312", CHARSET_ICONV, "EUC-CN"},      {"gbk", CHARSET_ICONV, "CP936"},         {"sjis", CHARSET_ICONV, "SJIS"},
-    {"ujis", CHARSET_ICONV, "EUC-JP"},
+    {"utf8mb4", NULL, CHARSET_UTF8, LEAD_TWO},
+    {"utf8mb3", NULL, CHARSET_UTF8, LEAD_TWO},
+    {"utf8", NULL, CHARSET_UTF8, LEAD_TWO},
+    {"ucs2", NULL, CHARSET_UCS2, LEAD_TWO},
+    {"utf16", NULL, CHARSET_UTF16, LEAD_TWO},
+    {"utf16le", NULL, CHARSET_UTF16LE, LEAD_TWO},
+    {"utf32", NULL, CHARSET_UTF32, LEAD_TWO},
+    {"big5", "BIG5", CHARSET_ICONV, LEAD_TWO},
+    {"cp932", "CP932", CHARSET_ICONV, LEAD_SJIS},
+    {"eucjpms", "EUC-JP-MS", CHARSET_ICONV, LEAD_EUC},
+    {"euckr", "UHC", CHARSET_ICONV, LEAD_TWO},
+    {"gb18030", "GB18030", CHARSET_ICONV, LEAD_GB18030},
+    {"gb2312", "EUC-CN", CHARSET_ICONV, LEAD_TWO},
+    {"gbk", "CP936", CHARSET_ICONV, LEAD_TWO},
+    {"sjis", "SJIS", CHARSET_ICONV, LEAD_SJIS},
+    {"ujis", "EUC-JP", CHARSET_ICONV, LEAD_EUC},
 };
 
 static const CharsetName *name_find(const char *name)
@@ -78,7 +95,7 @@ static size_t code_put(uint32_t code, char *ret)
 int charset_open(const char *name, Charset **ret, Error *error)
 {
     const CharsetName *known = name_find(name);
-    uint16_t codes[256];
+    uint16_t codes[256] = {0};
     Charset *charset;
 
     if (!known && !charset_table(name, codes))
@@ -91,6 +108,8 @@ int charset_open(const char *name, Charset **ret, Error *error)
     if (!charset)
         return error_set(error, ERROR_TRANSIENT, NULL, "out of memory for a character set");
     charset->mode = known ? known->mode : CHARSET_TABLE;
+    charset->lead = known ? known->lead : LEAD_TWO;
+    charset->patches = charset_patch_set(name);
     if (charset->mode == CHARSET_ICONV) {
         charset->converter = iconv_open("UTF-8", known->iconv);
         if (charset->converter == (iconv_t)-1) {
@@ -160,16 +179,46 @@ static int table_text(const Charset *charset, const uint8_t *data, size_t length
     return 0;
 }
 
-/* Four bytes of UTF-8 for two is the most that any of these sets gives. */
-static int iconv_text(const Charset *charset, const uint8_t *data, size_t length, Buffer *text, Error *error)
+/* Bytes of the character at data; never more than there are. */
+static size_t character_bytes(const Charset *charset, const uint8_t *data, size_t left)
 {
-    char *from = (char *)(uintptr_t)data;
-    size_t left = length;
+    size_t bytes = 2;
+
+    if (data[0] < 0x80)
+        return 1;
+    if (charset->lead == LEAD_SJIS && (data[0] == 0x80 || data[0] == 0xa0 || (data[0] > 0xa0 && data[0] < 0xe0) || data[0] > 0xfc))
+        bytes = 1;
+    if (charset->lead == LEAD_EUC && data[0] == 0x8f)
+        bytes = 3;
+    if (charset->lead == LEAD_EUC && data[0] < 0xa1 && data[0] != 0x8e && data[0] != 0x8f)
+        bytes = 1;
+    if (charset->lead == LEAD_GB18030 && left > 1 && data[1] >= 0x30 && data[1] <= 0x39)
+        bytes = 4;
+    return bytes < left ? bytes : left;
+}
+
+/* The code point that the servers give a character where the C library gives another; 0: there is no difference. */
+static uint32_t character_patched(const Charset *charset, const uint8_t *data, size_t bytes)
+{
+    uint32_t number = 0;
+
+    for (size_t i = 0; i < bytes; i++)
+        number = number << 8 | data[i];
+    /* Characters of the user's own, which EUC-JP of the C library leaves out. */
+    if (charset->lead == LEAD_EUC && bytes >= 2 && data[bytes - 2] >= 0xf5 && data[bytes - 2] < 0xff && data[bytes - 1] >= 0xa1 && data[bytes - 1] < 0xff)
+        return (bytes == 3 ? 0xe3acu : 0xe000u) + (data[bytes - 2] - 0xf5u) * 94 + (data[bytes - 1] - 0xa1u);
+    return charset_patch(charset->patches, number);
+}
+
+/* A run that the C library converts as the servers do. Three bytes of UTF-8 for one are more than any of these sets gives. */
+static int run_text(const Charset *charset, const uint8_t *data, size_t length, Buffer *text, Error *error)
+{
+    char *from = (char *)(uintptr_t)data, *end = from + length;
 
     iconv(charset->converter, NULL, NULL, NULL, NULL);
-    while (left) {
+    while (from < end) {
+        size_t left = (size_t)(end - from), room;
         char *to;
-        size_t room;
 
         if (buffer_reserve(text, left * 3 + 16, error) < 0)
             return -1;
@@ -177,12 +226,30 @@ static int iconv_text(const Charset *charset, const uint8_t *data, size_t length
         room = text->capacity - text->length;
         if (iconv(charset->converter, &from, &left, &to, &room) == (size_t)-1 && errno != E2BIG) {
             *to++ = '?';
-            from += left > 1 && (uint8_t)from[0] >= 0x80 ? 2 : 1;
-            left = length - (size_t)(from - (char *)(uintptr_t)data);
+            from += character_bytes(charset, (const uint8_t *)from, left);
         }
         text->length = (size_t)(to - text->data);
     }
     return 0;
+}
+
+static int iconv_text(const Charset *charset, const uint8_t *data, size_t length, Buffer *text, Error *error)
+{
+    size_t begin = 0, at = 0;
+
+    while (charset->patches >= 0 && at < length) {
+        size_t bytes = character_bytes(charset, data + at, length - at);
+        uint32_t code = bytes > 1 ? character_patched(charset, data + at, bytes) : 0;
+
+        if (code) {
+            if (run_text(charset, data + begin, at - begin, text, error) < 0 || buffer_reserve(text, 4, error) < 0)
+                return -1;
+            text->length += code_put(code, text->data + text->length);
+            begin = at + bytes;
+        }
+        at += bytes;
+    }
+    return run_text(charset, data + begin, length - begin, text, error);
 }
 
 int charset_text(Charset *charset, const uint8_t *data, size_t length, Buffer *text, Error *error)

@@ -189,6 +189,11 @@ static int mariadb_default_add(cJSON *column, const ShapeType *type, const char 
     return status;
 }
 
+static bool is_nullable(const ColumnFacts *facts)
+{
+    return facts->is_nullable && strcasecmp(facts->is_nullable, "YES") == 0;
+}
+
 static int default_add(cJSON *column, const ColumnFacts *facts, const ShapeType *type)
 {
     const char *text = facts->column_default, *extra = facts->extra ? facts->extra : "";
@@ -196,7 +201,7 @@ static int default_add(cJSON *column, const ColumnFacts *facts, const ShapeType 
     if (strcasestr(extra, "auto_increment") || strcasestr(extra, "GENERATED"))
         return expression_add(column);
     if (!text)
-        return strcasecmp(facts->is_nullable, "YES") == 0 ? (cJSON_AddNullToObject(column, "default") ? 0 : -1) : implicit_add(column, type);
+        return is_nullable(facts) ? (cJSON_AddNullToObject(column, "default") ? 0 : -1) : implicit_add(column, type);
     if (is_temporal(type->kind) && (strncasecmp(text, "current_timestamp", 17) == 0 || strncasecmp(text, "curdate", 7) == 0))
         return expression_add(column);
     return facts->mariadb ? mariadb_default_add(column, type, text) : constant_add(column, type, text);
@@ -257,7 +262,7 @@ static int facts_add(cJSON *column, const ColumnFacts *facts, const ShapeType *t
     if (type ? shape_type_add(column, type) < 0
              : unknown_add(column, facts->column_type) < 0)
         return -1;
-    if (!cJSON_AddBoolToObject(column, "nullable", facts->is_nullable && strcasecmp(facts->is_nullable, "YES") == 0) ||
+    if (!cJSON_AddBoolToObject(column, "nullable", is_nullable(facts)) ||
         optional_add(column, "computed", facts->generation_expression) < 0 || optional_add(column, "collation", facts->collation) < 0 ||
         optional_add(column, "character_set", facts->character_set) < 0 || !cJSON_AddBoolToObject(column, "invisible", strcasestr(extra, "INVISIBLE") != NULL))
         return -1;

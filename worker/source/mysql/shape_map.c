@@ -28,7 +28,8 @@ typedef bool (*ColumnTest)(const TableMap *map, int column, bool geometry);
 /* What a parse works with: the map, and where memory of the map is handed out from. */
 typedef struct MapParse {
     TableMap *map;
-    bool geometry; /* a geometry has a collation: in MariaDB */
+    bool geometry;    /* a geometry has a collation: in MariaDB */
+    bool names_there;
     char *names; /* next free byte for a name */
     Wire wire;
 } MapParse;
@@ -248,19 +249,29 @@ static int names_parse(MapParse *parse, Wire value, Error *error)
     return 0;
 }
 
+static int collations_parse(MapParse *parse, uint8_t type, Wire value, Error *error)
+{
+    ColumnTest test = type == OPTION_DEFAULT_CHARSET || type == OPTION_COLUMN_CHARSET ? is_text : is_enum_or_set;
+
+    if (type == OPTION_DEFAULT_CHARSET || type == OPTION_ENUM_SET_DEFAULT_CHARSET)
+        return collation_default_parse(parse, value, test, error);
+    return collation_list_parse(parse, value, test, error);
+}
+
 static int option_parse(MapParse *parse, uint8_t type, Wire value, uint8_t *signs, Error *error)
 {
     switch (type) {
     case OPTION_SIGNEDNESS:
         return signedness_parse(parse, value, signs, error);
     case OPTION_DEFAULT_CHARSET:
-        return collation_default_parse(parse, value, is_text, error);
     case OPTION_COLUMN_CHARSET:
-        return collation_list_parse(parse, value, is_text, error);
     case OPTION_ENUM_SET_DEFAULT_CHARSET:
-        return collation_default_parse(parse, value, is_enum_or_set, error);
     case OPTION_ENUM_SET_COLUMN_CHARSET:
-        return collation_list_parse(parse, value, is_enum_or_set, error);
+        /* Without names nobody asks for collations. */
+        if (!parse->names_there || collations_parse(parse, type, value, error) == 0)
+            return 0;
+        parse->geometry = !parse->geometry;
+        return collations_parse(parse, type, value, error);
     case OPTION_NAME:
         return parse->map->full ? malformed(parse->map, "second list of names", error) : names_parse(parse, value, error);
     case OPTION_ENUM_VALUES:
@@ -273,24 +284,26 @@ static int option_parse(MapParse *parse, uint8_t type, Wire value, uint8_t *sign
     }
 }
 
-/* MySQL alone says which columns are visible, and counts no geometry among the texts. Versions before 8.0.23 do not say it; there a collation is at
- * worst one column off, and shape_of_map trusts what is known before. */
-static bool geometry_counts(Wire wire)
+static bool option_there(Wire wire, uint8_t wanted)
 {
     uint64_t length;
 
     while (wire.at < wire.end) {
         uint8_t type = *wire.at++;
 
-        if (type == OPTION_VISIBILITY || wire_packed(&wire, &length) < 0 || !wire_take(&wire, length))
+        if (type == wanted)
+            return true;
+        if (wire_packed(&wire, &length) < 0 || !wire_take(&wire, length))
             return false;
     }
-    return true;
+    return false;
 }
 
 static int options_parse(MapParse *parse, uint8_t *signs, Error *error)
 {
-    parse->geometry = geometry_counts(parse->wire);
+    parse->names_there = option_there(parse->wire, OPTION_NAME);
+    /* MySQL alone says which columns are visible, and counts no geometry among the texts (before 8.0.23 it says nothing). */
+    parse->geometry = !option_there(parse->wire, OPTION_VISIBILITY);
     while (parse->wire.at < parse->wire.end) {
         uint8_t type = *parse->wire.at++;
         uint64_t length;

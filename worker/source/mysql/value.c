@@ -80,11 +80,6 @@ static bool meta_sound(const Value *value, uint8_t code, uint16_t meta)
     return value->width || (value->prefix >= 1 && value->prefix <= 4);
 }
 
-int value_malformed(const Value *value, const ColumnBatch *batch, Error *error)
-{
-    return error_set(error, ERROR_INTERNAL, NULL, "a value of column \"%.200s\" is malformed in the log", batch->schema->fields[value->field].source_name);
-}
-
 int value_choose(const ValueSpec *spec, Value *ret, Error *error)
 {
     uint16_t meta = spec->map->meta[spec->index];

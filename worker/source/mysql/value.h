@@ -63,6 +63,9 @@ uint32_t value_decimal_width(unsigned precision, unsigned scale);
 #define VALUE_DECIMAL_TEXT 160
 const char *value_decimal_text(const uint8_t *data, unsigned precision, unsigned scale, char ret[VALUE_DECIMAL_TEXT]);
 /* Names the column: its bytes are not what they must be. */
-int value_malformed(const Value *value, const ColumnBatch *batch, Error *error);
+static inline int value_malformed(const Value *value, const ColumnBatch *batch, Error *error)
+{
+    return error_set(error, ERROR_INTERNAL, NULL, "a value of column \"%.200s\" is malformed in the log", batch->schema->fields[value->field].source_name);
+}
 
 #endif

@@ -11,7 +11,7 @@ static const uint8_t rest_bytes[GROUP_DIGITS + 1] = {0, 1, 1, 2, 2, 3, 3, 4, 4, 
 
 static int decode_tiny(const Value *value, const uint8_t *data, size_t length, ColumnBatch *batch, Error *error)
 {
-    int16_t number = (int8_t)*data;
+    int16_t number = (int16_t)(*data - ((*data & 0x80) << 1));
 
     (void)length, (void)error;
     memcpy(column_set_fixed(batch, value->field), &number, sizeof number);
@@ -172,6 +172,7 @@ const char *value_decimal_text(const uint8_t *data, unsigned precision, unsigned
     DecimalRead read = decimal_begin(data);
     bool zero = true;
 
+    memset(ret, '0', VALUE_DECIMAL_TEXT);
     end = digits_put(end, group_read(&read, rest_bytes[whole % GROUP_DIGITS]), whole % GROUP_DIGITS);
     for (unsigned i = whole / GROUP_DIGITS; i > 0; i--)
         end = digits_put(end, group_read(&read, 4), GROUP_DIGITS);

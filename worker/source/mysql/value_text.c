@@ -3,11 +3,12 @@
 #include "source/mysql/shape_code.h"
 #include "source/mysql/value.h"
 
-#include <arpa/inet.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
 
+#define INET6_TEXT 64
 #define SCRATCH_KEPT_MAX MIB(1)
 #define COMPRESSED_ZLIB 8 /* upper four bits of a compressed column's first byte: MariaDB sql/field_comp.h */
 
@@ -82,16 +83,49 @@ static int decode_uuid(const Value *value, const uint8_t *data, size_t length, C
     return 0;
 }
 
-static int decode_inet(const Value *value, const uint8_t *data, size_t length, ColumnBatch *batch, Error *error)
+static int decode_inet4(const Value *value, const uint8_t *data, size_t length, ColumnBatch *batch, Error *error)
 {
-    char text[INET6_ADDRSTRLEN];
+    char text[INET6_TEXT];
     uint8_t bytes[16];
 
     if (padded_read(value, data, length, bytes, batch, error) < 0)
         return -1;
-    if (!inet_ntop(value->padded == 4 ? AF_INET : AF_INET6, bytes, text, sizeof text))
-        return value_malformed(value, batch, error);
-    return column_set_bytes(batch, value->field, text, strlen(text), error);
+    length = (size_t)snprintf(text, sizeof text, "%u.%u.%u.%u", bytes[0], bytes[1], bytes[2], bytes[3]);
+    return column_set_bytes(batch, value->field, text, length, error);
+}
+
+/* As MariaDB writes it: the longest run of zero groups becomes "::", also where it is a single one, which inet_ntop() would write out. */
+static int decode_inet6(const Value *value, const uint8_t *data, size_t length, ColumnBatch *batch, Error *error)
+{
+    char text[INET6_TEXT];
+    uint8_t bytes[16];
+    int begin = -1, run = 0, at = 0;
+    bool four;
+
+    if (padded_read(value, data, length, bytes, batch, error) < 0)
+        return -1;
+    for (int i = 0; i < 8; i++) {
+        int zeros = 0;
+
+        while (i + zeros < 8 && bytes[2 * (i + zeros)] == 0 && bytes[2 * (i + zeros) + 1] == 0)
+            zeros++;
+        if (zeros > run) {
+            begin = i;
+            run = zeros;
+        }
+    }
+    four = begin == 0 && (run == 6 || (run == 5 && bytes[10] == 0xff && bytes[11] == 0xff));
+    for (int i = 0; i < (four ? 6 : 8); i++) {
+        if (i == begin) {
+            at += snprintf(text + at, sizeof text - (size_t)at, "::");
+            i += run - 1;
+        } else {
+            at += snprintf(text + at, sizeof text - (size_t)at, "%s%x", i > 0 && i != begin + run ? ":" : "", bytes[2 * i] << 8 | bytes[2 * i + 1]);
+        }
+    }
+    if (four)
+        at += snprintf(text + at, sizeof text - (size_t)at, "%s%u.%u.%u.%u", run == 5 ? ":" : "", bytes[12], bytes[13], bytes[14], bytes[15]);
+    return column_set_bytes(batch, value->field, text, (size_t)at, error);
 }
 
 /* Member 0 is the empty text that stands for a wrong value. */
@@ -225,7 +259,8 @@ static int kind_choose(const ValueSpec *spec, Value *ret, ColumnType type, Error
     case SHAPE_INET4:
     case SHAPE_INET6:
         ret->padded = spec->column->declared.kind == SHAPE_INET4 ? 4 : 16;
-        ret->decode = type == COLUMN_STRING ? decode_inet : NULL;
+        if (type == COLUMN_STRING)
+            ret->decode = ret->padded == 4 ? decode_inet4 : decode_inet6;
         return 0;
     default:
         return 0;
