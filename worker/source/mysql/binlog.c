@@ -12,7 +12,6 @@
 
 #define COM_DUMP 18
 #define COM_DUMP_GTID 30
-#define LOG_FILE_BEGIN 4
 #define HEARTBEAT_NS "1000000000"
 #define SILENCE_MS 30000 /* a server that sends no heartbeat for so long is gone */
 

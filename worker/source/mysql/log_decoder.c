@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LOG_FILE_BEGIN 4 /* behind the magic number of a log file */
 #define ROWS_V1_POST_HEADER 8
 #define ROWS_POST_HEADER 10
 #define TABLE_MAP_POST_HEADER 8

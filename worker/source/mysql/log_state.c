@@ -67,7 +67,7 @@ static int log_low(Session *session, LogState *state, Error *error)
     row = mysql_fetch_row(rows);
     if (!row || !row[0] || log_file_number(row[0], &state->low.file) < 0)
         status = log_off(session, error);
-    state->low.offset = 4; /* behind the file's magic number */
+    state->low.offset = LOG_FILE_BEGIN;
     mysql_free_result(rows);
     return status;
 }

@@ -17,6 +17,7 @@
 #define LOG_POSITION_BYTES 10
 #define LOG_POSITION_TEXT 21 /* with the 0 byte */
 #define LOG_ROW_BYTES 25
+#define LOG_FILE_BEGIN 4        /* behind the magic number of a log file */
 #define LOG_FILE_NAME_MAX 512 /* FN_REFLEN of both servers */
 
 typedef struct LogPosition {
