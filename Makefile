@@ -6,6 +6,7 @@
 #   make check              every test; last line: N passed, N failed
 #   make torture SECONDS=n  kill -9 and crash points for n seconds
 #   make bench              [ONLY=name]
+#   make fuzz SECONDS=n     the binlog's decoder, fed what no server would write
 #   make sanitize | lint | clean
 #
 # Objects lie in $(BUILD) (default build/); nothing is written beside the sources.
@@ -144,6 +145,17 @@ bench-programs: $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/ben
 $(BUILD)/bench/%: tests/bench/%.c $(BUILD)/libsluice.a $(wildcard tests/bench/*.h)
 	@mkdir -p $(@D)
 	$(CC) $(WORKER_CFLAGS) -O2 $(filter %.c %.a,$^) $(WORKER_LIBS) -o $@
+
+# What a log says as no server would: clang's libFuzzer, under ASan and UBSan. Inputs that find more stay in $(BUILD)/fuzz.
+FUZZ_SRC := tests/fuzz/binlog_fuzz.c $(wildcard worker/base/*.c) $(wildcard $(addprefix worker/source/mysql/,charset*.c document*.c rows.c shape*.c value*.c position.c))
+.PHONY: fuzz fuzz-programs
+fuzz-programs: $(BUILD)/fuzz/binlog_fuzz
+$(BUILD)/fuzz/binlog_fuzz: $(FUZZ_SRC) $(wildcard worker/base/*.h worker/source/mysql/*.h)
+	@mkdir -p $(@D)
+	clang $(WORKER_CFLAGS) -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all $(FUZZ_SRC) $(WORKER_LIBS) -o $@
+fuzz: fuzz-programs
+	@mkdir -p $(BUILD)/fuzz/found
+	cd $(BUILD)/fuzz && ./binlog_fuzz -max_total_time=$(or $(SECONDS),60) -timeout=10 -rss_limit_mb=1024 found $(abspath tests/fuzz/corpus)
 
 all: worker
 

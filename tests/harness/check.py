@@ -13,6 +13,7 @@ from simulator import Simulator
 
 TAP = re.compile(r"^(not ok|ok)\b(.*)$", re.MULTILINE)
 UNIT_TIMEOUT_S = 300
+FUZZ_SECONDS = 10
 
 
 class Count:
@@ -128,6 +129,15 @@ def sanitized(count):
     pytest(count, "sanitized ", tests, SLUICE_WORKER=str(BUILD / "asan" / "sluice-worker"))
 
 
+def fuzz(count):
+    """The binlog's decoder under libFuzzer, ASan and UBSan: what the corpus holds, then a few seconds of what no server would write (`make fuzz SECONDS=n` for longer)."""
+    found = folder_new("fuzz")
+    code, output = run([BUILD / "fuzz" / "binlog_fuzz", f"-max_total_time={FUZZ_SECONDS}", "-timeout=10", "-rss_limit_mb=1024", f"-artifact_prefix={found}/", found,
+                        ROOT / "tests" / "fuzz" / "corpus"], cwd=found)
+    runs = re.search(r"^Done (\d+) runs", output, re.MULTILINE)
+    count.add("fuzz/binlog_fuzz", code == 0 and runs and int(runs[1]) > 1000, output[-4000:])
+
+
 def pytest(count, label, arguments, **environment):
     report = folder_new("pytest") / "report.xml"
     result = subprocess.run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=short", "--durations=5",
@@ -143,7 +153,7 @@ def pytest(count, label, arguments, **environment):
         count.add(f"{label}tests/e2e", False, f"pytest ended with exit code {result.returncode}")
 
 
-GROUPS = {"unit": unit, "peers": peers, "regress": regress, "e2e": e2e, "sanitized": sanitized}
+GROUPS = {"unit": unit, "fuzz": fuzz, "peers": peers, "regress": regress, "e2e": e2e, "sanitized": sanitized}
 
 
 def main():

@@ -59,6 +59,12 @@ static const char *integer_word(uint8_t code)
     }
 }
 
+/* A compressed column has a byte more for how it is compressed. */
+static unsigned varchar_bytes(uint8_t code, uint16_t meta)
+{
+    return code == CODE_VARCHAR_COMPRESSED && meta ? meta - 1u : meta;
+}
+
 static void text_type(uint8_t code, uint16_t meta, const char *charset, char *ret, size_t size)
 {
     static const char *const texts[] = {"", "tinytext", "text", "mediumtext", "longtext"}, *const blobs[] = {"", "tinyblob", "blob", "mediumblob", "longblob"};
@@ -70,7 +76,7 @@ static void text_type(uint8_t code, uint16_t meta, const char *charset, char *re
     else if (code == CODE_STRING)
         snprintf(ret, size, "%s(%u)", binary ? "binary" : "char", shape_code_bytes(meta) / width);
     else
-        snprintf(ret, size, "%s(%u)", binary ? "varbinary" : "varchar", meta / width);
+        snprintf(ret, size, "%s(%u)", binary ? "varbinary" : "varchar", varchar_bytes(code, meta) / width);
 }
 
 /* The column's type in the words of information_schema; "" where there is none. */
@@ -159,13 +165,13 @@ static bool known_holds(const Full *full, const ShapeColumn *column, int index)
         return (!*charset || strcmp(charset, column->character_set) == 0) && length * charset_width(column->character_set) == shape_code_bytes(map->meta[index]);
     case SHAPE_VARCHAR:
         return (!*charset || strcmp(charset, column->character_set) == 0) &&
-               (code == CODE_VARCHAR_COMPRESSED || length * charset_width(column->character_set) == map->meta[index]);
+               length * charset_width(column->character_set) == varchar_bytes(code, map->meta[index]);
     case SHAPE_TEXT:
         return (!*charset || strcmp(charset, column->character_set) == 0) && length == map->meta[index];
     case SHAPE_BINARY:
         return strcmp(charset, "binary") == 0 && length == shape_code_bytes(map->meta[index]);
     case SHAPE_VARBINARY:
-        return strcmp(charset, "binary") == 0 && (code == CODE_VARCHAR_COMPRESSED || length == map->meta[index]);
+        return strcmp(charset, "binary") == 0 && length == varchar_bytes(code, map->meta[index]);
     case SHAPE_BLOB:
         return strcmp(charset, "binary") == 0 && length == map->meta[index];
     default:
