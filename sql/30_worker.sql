@@ -120,7 +120,9 @@ AS $$
 				AND (x.polled_at IS NULL OR x.poll_began_at IS NULL OR x.poll_began_at <= $1.started_at OR x.polled_at < x.poll_began_at))
 		AND NOT EXISTS (SELECT FROM _sluice.tab t JOIN _sluice.source_state x USING (source_id)
 			WHERE t.wanted = 'run' AND t.trouble IS NULL AND x.state NOT IN ('error', 'rewound')
-				AND (t.phase = 'loading' OR (t.phase = 'streaming' AND t.pending_since IS NOT NULL) OR (t.phase = 'registered' AND t.instance IS NOT NULL)))
+				AND (t.phase = 'loading' OR (t.phase = 'streaming' AND t.pending_since IS NOT NULL)
+					-- The log was not scanned for it yet.
+					OR (t.phase = 'streaming' AND _sluice.is_log(t.source_id) AND NOT coalesce(t.probed_since < x.cut_began_at, false)) OR (t.phase = 'registered' AND t.instance IS NOT NULL)))
 		AND NOT EXISTS (SELECT FROM _sluice.job j JOIN _sluice.tab t USING (table_id) WHERE j.kind = 'resync' AND j.state = 'asked' AND t.wanted = 'run')
 $$;
 COMMENT ON FUNCTION _sluice.settled(_sluice.worker) IS 'Nothing planned or pending and every source polled since this worker began';

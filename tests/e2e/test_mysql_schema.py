@@ -113,7 +113,7 @@ def test_each_alteration_lands_as_a_version_or_an_epoch_and_old_rows_are_read_wi
     untouched(stack, before)
     stack.check({table: ["id"] for table in tables})
     for table, (statement, outcome) in tables.items():
-        assert (epoch(stack, table) > epochs[table]) == (outcome == EPOCH), f"{statement}: epoch {epoch(stack, table)}, expected {outcome}"
+        assert (epoch(stack, table) > epochs[table]) == (outcome == EPOCH), f"{statement}: epoch {epoch(stack, table)}, expected {outcome}: {stack.sql('SELECT reason FROM sluice.job WHERE table_name = %s', stack.table_name(table))}"
     equal(stack, *tables)
 
 

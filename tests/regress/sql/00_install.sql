@@ -131,17 +131,17 @@ CREATE FUNCTION t.mark(n int) RETURNS jsonb LANGUAGE sql AS $$ SELECT jsonb_buil
 CREATE FUNCTION t.lfacts(at int, VARIADIC tables jsonb[]) RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS $$
 DECLARE b jsonb := t.start(1);
 BEGIN
-	PERFORM _sluice.facts_store(jsonb_build_object('worker_id', 1, 'source_id', 1, 'generation', b -> 'generation', 'facts', jsonb_build_object('server', '{"version": "10.11", "flavor": "mariadb"}'::jsonb,
+	PERFORM _sluice.facts_store(jsonb_build_object('worker_id', (SELECT max(worker_id) FROM _sluice.worker), 'source_id', 1, 'generation', b -> 'generation', 'facts', jsonb_build_object('server', '{"version": "10.11", "flavor": "mariadb"}'::jsonb,
 		'position', t.pos(at), 'mark', t.mark(at), 'tables', to_jsonb(tables))));
 END $$;
 -- What the poller is asked; then a poll that finds the log's end at `cut`.
 CREATE FUNCTION t.lask(known text DEFAULT NULL) RETURNS jsonb LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
 	UPDATE _sluice.source_state SET next_poll_at = NULL WHERE source_id = 1;
-	RETURN _sluice.poll_begin(jsonb_build_object('worker_id', 1, 'source_id', 1, 'known', known));
+	RETURN _sluice.poll_begin(jsonb_build_object('worker_id', (SELECT max(worker_id) FROM _sluice.worker), 'source_id', 1, 'known', known));
 END $$;
 CREATE FUNCTION t.lstore(b jsonb, cut int, more jsonb DEFAULT '{}', at timestamptz DEFAULT '2026-01-01T00:00:00Z') RETURNS text LANGUAGE sql SECURITY DEFINER AS $$
-	SELECT _sluice.cut_store(jsonb_build_object('worker_id', 1, 'source_id', 1, 'generation', b -> 'generation', 'answer',
+	SELECT _sluice.cut_store(jsonb_build_object('worker_id', (SELECT max(worker_id) FROM _sluice.worker), 'source_id', 1, 'generation', b -> 'generation', 'answer',
 		jsonb_build_object('position', t.pos(cut), 'mark', t.mark(cut), 'clock', t.pos(cut), 'low', t.pos(4), 'source_time', at, 'tran_end_time', at, 'known', b #> '{ask,known}',
 			'fences', (SELECT coalesce(jsonb_agg(jsonb_build_object('table_id', f -> 'table_id', 'position', f -> 'clock')), '[]') FROM jsonb_array_elements(b #> '{ask,fences}') f WHERE f ->> 'clock' <= t.pos(cut)),
 			'identity', '{"server_id": "1"}'::jsonb) || more)) ->> 'planned' $$;

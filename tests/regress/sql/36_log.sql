@@ -95,5 +95,20 @@ SELECT t.lpoll(250), t.lpoll(260);
 SELECT t.lpoll(270, jsonb_build_object('quiet', jsonb_build_array(jsonb_build_object('table_id', v, 'quiet', true)))) FROM t.v WHERE name = 'keyless';
 SELECT * FROM t.run();
 SELECT * FROM t.lshow();
+-- A restored dump keeps shapes and marks: what the catalogue says now is not what the log was read with.
+SELECT c::regclass, w FROM pg_extension, unnest(extconfig, extcondition) u(c, w) WHERE extname = 'sluice' AND c::regclass::text ~ 'log_mark|capture_instance';
+DELETE FROM _sluice.batch; DELETE FROM _sluice.commit; DELETE FROM _sluice.file; DELETE FROM _sluice.batch_log; DELETE FROM _sluice.source_table;
+DELETE FROM _sluice.capture_instance WHERE mark IS NULL;
+SELECT sluice.take_over() LIKE '%recovered%' AS taken_over;
+SET SESSION AUTHORIZATION sluice_worker;
+SELECT _sluice.worker_start('{"host": "h", "pid": 2, "version": "0.1.0", "api": 1, "runners": 2}') ->> 'worker_id' AS worker_id;
+RESET SESSION AUTHORIZATION;
+SELECT t.beat() -> 'pollers' AS pollers;
+SELECT * FROM t.run();
+SELECT t.lfacts(300, t.ltab(1, 't1', jsonb_build_array(t.col('id'), t.col('v', 'string'), t.col('later', 'string', '{"default": "x"}'))));
+SELECT t.lpoll(300, t.changed(1, 290) || t.lshape(1, 280, jsonb_build_array(t.col('id'), t.col('v', 'string'), t.col('later', 'string', '{"default": "x"}'))), '2026-01-01T00:05:00Z');
+SELECT * FROM t.lshow();
+INSERT INTO t.v VALUES ('restored', t.claim());
+SELECT ltrim(v #>> '{batches,0,from}', '0') AS low, ltrim(v #>> '{batches,0,to}', '0') AS high, v #> '{batches,0,mark,offset}' AS mark, jsonb_array_length(v #> '{batches,0,schema,log_columns}') AS columns FROM t.v WHERE name = 'restored';
 \c postgres
 DROP DATABASE r_log;
