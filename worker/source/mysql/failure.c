@@ -117,6 +117,7 @@ typedef struct Text {
  * part that fits counts. */
 static const Text refused_dump[] = {
     {"purged binary logs containing GTIDs", ERROR_LOST, PURGED},
+    {"purged required binary logs", ERROR_LOST, PURGED},
     {"required binlog files have been purged", ERROR_LOST, PURGED},
     {"Could not find first log file name in binary log index file", ERROR_LOST, PURGED},
     {"Could not find target log", ERROR_LOST, PURGED},
@@ -139,6 +140,9 @@ static const Text refused_dump[] = {
     {"anonymous", ERROR_PERMANENT,
      "The log holds transactions without GTID: SET GLOBAL gtid_mode = ON on the server, then sluice.resync_source."},
     {"Binary log is not open", ERROR_PERMANENT, "The server writes no binary log: set log_bin and restart it."},
+    /* A log taken away in mid-stream (RESET MASTER): the next connection is told what became of it. */
+    {"could not find next log", ERROR_TRANSIENT, NULL},
+    {"I/O error reading log event", ERROR_TRANSIENT, NULL},
     {"binlog checksum", ERROR_TRANSIENT, NULL},
     {"event read from binlog did not pass crc check", ERROR_PERMANENT,
      "A binary log of the server is damaged; sluice.resync_source loads anew."},

@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 
 #define WAIT_SLICE_MS 500
+#define KILL_TIMEOUT_S 2
 #define CAPABILITY_TLS 0x800 /* CLIENT_SSL */
 
 /* Plugins that do not send the password itself where there is no TLS, and those that do. */
@@ -86,20 +87,23 @@ static int session_await(Session *session, int status, int64_t deadline_ms)
     return ready ? ready : status & (MYSQL_WAIT_READ | MYSQL_WAIT_WRITE);
 }
 
-/* libmariadb 3.3 takes "TLS was asked for" as "the connection is secure": where the server has none,
- * caching_sha2_password and sha256_password would send the password in the clear. The server's first packet (MySQL
- * client/server protocol, "Protocol::HandshakeV10") says whether it has TLS, and it is seen here before anything was
- * answered. */
-static void on_greeting(int mode, MYSQL *mysql, const unsigned char *data, size_t length)
+/* Called after each read (mode 0) and write of libmariadb. Two of its habits need it:
+ * - It leaves a socket blocking behind the TLS handshake; non-blocking calls would then wait in SSL_read.
+ * - It takes "TLS was asked for" as "the connection is secure": where the server has none, caching_sha2_password and
+ * sha256_password would send the password in the clear. The server's first packet (MySQL client/server protocol,
+ * "Protocol::HandshakeV10") says whether it has TLS, and is seen here before anything was answered. */
+static void on_traffic(int mode, MYSQL *mysql, const unsigned char *data, size_t length)
 {
     const unsigned char *end;
     const char off = 0, on = 1;
     const Session *session = NULL;
 
-    if (mode != 0 || !data || length > 65536 || mysql->net.pvio == NULL || mysql->server_version)
+    if (mysql->net.pvio && mysql->net.pvio->ctls)
+        mysql->net.pvio->methods->blocking(mysql->net.pvio, 0, NULL);
+    if (mode != 0 || !data || length > 65536 || mysql->server_version)
         return;
     mysql_get_optionv(mysql, MARIADB_OPT_USERDATA, "sluice", &session);
-    if (!session || session->tls == SESSION_TLS_OFF)
+    if (!session || session->options.tls == SESSION_TLS_OFF)
         return;
     /* Length, number, protocol 10, version as text, thread id, 8 bytes of the scramble and a 0; then the lower
      * capabilities. */
@@ -107,7 +111,7 @@ static void on_greeting(int mode, MYSQL *mysql, const unsigned char *data, size_
     if (end && (size_t)(end - data) + 16 <= length && (end[14] | end[15] << 8) & CAPABILITY_TLS)
         return;
     /* A required one fails for want of it; a greeting that came in pieces counts as one without. */
-    if (session->tls == SESSION_TLS_REQUIRE)
+    if (session->options.tls == SESSION_TLS_REQUIRE)
         mysql_optionsv(mysql, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &on);
     else
         mysql_optionsv(mysql, MYSQL_OPT_SSL_ENFORCE, &off);
@@ -120,7 +124,7 @@ static int library_start(Error *error)
 
     if (started)
         return 0;
-    if (mysql_library_init(0, NULL, NULL) != 0 || ma_pvio_register_callback(1, on_greeting) != 0)
+    if (mysql_library_init(0, NULL, NULL) != 0 || ma_pvio_register_callback(1, on_traffic) != 0)
         return error_set(error, ERROR_TRANSIENT, NULL, "libmariadb could not be initialised");
     started = true;
     return 0;
@@ -206,7 +210,7 @@ static int session_begin(Session *session, Error *error)
 
 int session_open(Session *session, const SessionOptions *options, const char *password, Beat beat, Error *error)
 {
-    *session = (Session){.beat = beat, .query_timeout_s = options->query_timeout_s, .tls = options->tls};
+    *session = (Session){.beat = beat, .query_timeout_s = options->query_timeout_s, .options = *options};
     snprintf(session->target, sizeof session->target, "%s:%d", options->host, options->port);
     if (library_start(error) < 0 || session_beat(session, error) < 0)
         return -1;
@@ -238,6 +242,28 @@ static int session_open_needed(Session *session, const char *text, Error *error)
     return session_beat(session, error);
 }
 
+/* A statement that is left would go on at the server, and may hold a lock or wait for one. The connection itself is
+ * past use, another has to say so; a user may end statements of its own. Without beat: it is over soon, one way or the
+ * other. */
+static int session_abandon(Session *session, const char *text, Error *error)
+{
+    Session other;
+    SessionOptions options = session->options;
+    Error unused;
+    char kill[64];
+    int failed = session_failed(session, text, error);
+
+    if (!session->late && !session->interrupted)
+        return failed;
+    options.login_timeout_s = options.query_timeout_s = KILL_TIMEOUT_S;
+    snprintf(kill, sizeof kill, "KILL %lu", mysql_thread_id(session->mysql));
+    if (session_open(&other, &options, session->mysql->passwd, (Beat){0}, &unused) < 0)
+        return failed;
+    session_run(&other, kill, &unused);
+    session_close(&other);
+    return failed;
+}
+
 /* Runs `text`; *ret = its result, NULL where it has none. */
 static int session_result(Session *session, const char *text, MYSQL_RES **ret, Error *error)
 {
@@ -250,14 +276,14 @@ static int session_result(Session *session, const char *text, MYSQL_RES **ret, E
     while (status)
         status = mysql_real_query_cont(&failed, session->mysql, session_await(session, status, deadline));
     if (failed)
-        return session_failed(session, text, error);
+        return session_abandon(session, text, error);
     *ret = NULL;
     if (mysql_field_count(session->mysql) == 0)
         return 0;
     status = mysql_store_result_start(ret, session->mysql);
     while (status)
         status = mysql_store_result_cont(ret, session->mysql, session_await(session, status, deadline));
-    return *ret ? 0 : session_failed(session, text, error);
+    return *ret ? 0 : session_abandon(session, text, error);
 }
 
 int session_run(Session *session, const char *text, Error *error)

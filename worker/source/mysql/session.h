@@ -4,11 +4,11 @@
  * Logins and statements use libmariadb's non-blocking calls (mysql_*_start and _cont; MariaDB Connector/C, "Non-blocking API"): each wait is
  * a poll() of ours of at most a second, between two calls of `beat`. A statement may take query_timeout_s in all; one that does not come to its
  * end, or is left because `beat` said so, ends its connection, and the server is asked to end it too (KILL). Names are resolved by the machine's
- * resolver, which waits by itself.
+ * resolver, and TLS is agreed by OpenSSL: these two wait by themselves, the latter login_timeout at most.
  * Every session begins with: SET NAMES utf8mb4, time_zone '+00:00', sql_mode NO_BACKSLASH_ESCAPES, autocommit, READ COMMITTED, no statement time limit
  * of the server, net_write_timeout of a day (who reads a large result may take a pause), lock_wait_timeout of query_timeout_s.
  * LOAD DATA LOCAL is off. Plugins that send the password as it is are allowed behind a verified certificate only, and a server without TLS
- * never gets it in the clear: libmariadb 3.3 would, once TLS was asked for (see on_greeting in session.c).
+ * never gets it in the clear: libmariadb 3.3 would, once TLS was asked for (see on_traffic in session.c).
  * No password is ever part of an Error.
  */
 #ifndef SLUICE_MYSQL_SESSION_H
@@ -38,9 +38,9 @@ typedef struct SessionOptions {
 
 typedef struct Session {
     MYSQL *mysql;           /* NULL: closed */
+    SessionOptions options; /* its strings belong to the caller, who keeps them as long as the session */
     Beat beat;
     int64_t beaten_ms;
-    SessionTls tls;         /* as asked for */
     bool interrupted;       /* beat said stop */
     bool late;              /* the time of a statement or login was up */
     PacketBuffer packets;
