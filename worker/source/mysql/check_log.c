@@ -37,15 +37,17 @@ static int settings_read(Settings *settings, Error *error)
     return 0;
 }
 
-/* The statement that sets a variable for good, as far as this server can. */
+/* The statement that sets a variable for good, as far as this server can. A number stands without quotes. */
 static void fix_text(const Settings *settings, const char *name, const char *value, char *ret, size_t size)
 {
+    const char *quote = *value && strspn(value, "0123456789") == strlen(value) ? "" : "'";
+
     if (settings->rds)
         snprintf(ret, size, "-- in the instance's DB parameter group: %s = %s", name, value);
     else if (!settings->source->session.mariadb && settings->source->session.version >= SET_PERSIST)
-        snprintf(ret, size, "SET PERSIST %s = '%s';", name, value);
+        snprintf(ret, size, "SET PERSIST %s = %s%s%s;", name, quote, value, quote);
     else
-        snprintf(ret, size, "SET GLOBAL %s = '%s'; -- and in the server's configuration: %s = %s", name, value, name, value);
+        snprintf(ret, size, "SET GLOBAL %s = %s%s%s; -- and in the server's configuration: %s = %s", name, quote, value, quote, name, value);
 }
 
 static void step_log_bin(const Settings *settings)

@@ -92,7 +92,7 @@ static int read_tables(Discovery *found, Error *error)
         return -1;
     while ((uint64_t)count < 2 * mysql_num_rows(rows))
         count *= 2;
-    found->slots = calloc((size_t)count, sizeof *found->slots);
+    found->slots = calloc((size_t)count, sizeof(cJSON *));
     found->slot_count = count;
     if (!found->slots) {
         mysql_free_result(rows);

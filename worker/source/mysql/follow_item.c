@@ -171,8 +171,11 @@ int follow_xa_read(Follow *follow, const cJSON *mark, Error *error)
     const cJSON *item;
     FollowXa *xa;
 
-    while (follow->xa_count)
-        follow_xa_end(follow, &follow->xa[0], false);
+    for (int i = 0; i < follow->xa_count; i++) {
+        free(follow->xa[i].xid);
+        free(follow->xa[i].tables);
+    }
+    follow->xa_count = 0;
     cJSON_ArrayForEach(item, json_member(mark, "xa")) {
         const char *xid, *file;
 

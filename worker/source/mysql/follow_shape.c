@@ -92,7 +92,7 @@ static void lookup_free(Lookup *lookup, int count)
 
 static int lookup_one(Follow *follow, Session *session, int index, cJSON **ret, Error *error)
 {
-    Lookup lookup = {.follow = follow, .columns = calloc((size_t)follow->count + 1, sizeof *lookup.columns)};
+    Lookup lookup = {.follow = follow, .columns = calloc((size_t)follow->count + 1, sizeof(cJSON *))};
     int status = -1;
 
     if (!lookup.columns)
@@ -247,7 +247,7 @@ static int settle_one(Follow *follow, int index, const cJSON *columns, Error *er
 
 int follow_lookup(Follow *follow, Session *session, FollowFound **ret, Error *error)
 {
-    Lookup lookup = {.follow = follow, .columns = calloc((size_t)follow->count + 1, sizeof *lookup.columns)};
+    Lookup lookup = {.follow = follow, .columns = calloc((size_t)follow->count + 1, sizeof(cJSON *))};
     FollowFound *found = calloc((size_t)follow->count + 1, sizeof *found);
 
     if (!lookup.columns || !found) {

@@ -52,7 +52,7 @@ static int split_ask(Session *session, const LoadKey *key, const cJSON *ask, cJS
 {
     const cJSON *from = json_member(ask, "from");
     int64_t rows = json_integer(ask, "rows", RANGE_READ_ROWS);
-    MYSQL_RES *result;
+    MYSQL_RES *result = NULL;
     Buffer text;
     int status;
 
