@@ -144,6 +144,7 @@ CREATE TABLE _sluice.tab (
 	newest        _sluice.pos,
 	pending_since timestamptz,
 	probed_since  timestamptz NOT NULL DEFAULT 'infinity',
+	reset_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
 	load_range    integer NOT NULL DEFAULT 0,
 	load_from     jsonb,
 	load_open     boolean NOT NULL DEFAULT false,
@@ -176,6 +177,7 @@ CREATE INDEX tab_target ON _sluice.tab (target_id);
 COMMENT ON COLUMN _sluice.tab.probed_since IS 'From then on each poll asked this table''s change log too; infinity while it cannot be asked. Only a cut whose poll began later speaks for the table';
 COMMENT ON TABLE _sluice.tab IS 'A captured table: what is wanted, where it stands (epoch, position, pending change, load, fence), what troubles it. Everything up to and including position is landed; a table without pending change is at its source''s cut';
 
+COMMENT ON COLUMN _sluice.tab.reset_at IS 'When the table was registered or last went back to registered: an epoch begins with what a later discovery found';
 COMMENT ON COLUMN _sluice.tab.nulled IS 'Values that landed as NULL because no type holds them (zero dates)';
 COMMENT ON COLUMN _sluice.tab.name_stamp IS 'Profile dms: the time in the name of the last change file; no later one stands before it';
 COMMENT ON COLUMN _sluice.tab.announced IS 'Schema version and format (announce_tag) whose schema files stand in the current epoch; NULL: none, as far as is known';

@@ -126,8 +126,9 @@ AS $$
 			WHEN 'timestamp' THEN d.value ~ '^[1-9]\d{3}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?$'
 			WHEN 'string' THEN $1 ->> 'source_type' ~* '^(n?(var)?char|n?text|tinytext|mediumtext|longtext|enum|set)\M'
 			ELSE $1 ->> 'type' ~ '^(u?int\d+|float\d+|decimal)$' AND d.value ~ '^-?\d+(\.\d+)?$' END THEN d.value END
-	FROM (SELECT $1 ->> 'default' ~ '^\(.*\)$' AND NOT $1 ? 'character_set' AS tsql, coalesce(replace(substring($1 ->> 'default' FROM '^\(+N?''(.*)''\)+$'), '''''', ''''),
-			substring($1 ->> 'default' FROM '^\(+(-?[0-9.]+)\)+$'), $1 ->> 'default') AS value) d
+	FROM (SELECT e.tsql, CASE WHEN e.tsql THEN coalesce(replace(substring(e.given FROM '^\(+N?''((?:[^'']|'''')*)''\)+$'), '''''', ''''), substring(e.given FROM '^\(+(-?[0-9.]+)\)+$'))
+			ELSE e.given END AS value
+		FROM (SELECT $1 ->> 'default' AS given, $1 ->> 'default' ~ '^\(.*\)$' AND NOT $1 ? 'character_set' AS tsql) e) d
 $$;
 COMMENT ON FUNCTION _sluice.default_landed(jsonb) IS 'The constant that rows which stood before hold in a column that was added; NULL where there is none, or none that a text could name';
 

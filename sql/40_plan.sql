@@ -51,7 +51,7 @@ BEGIN
 		RETURN false;
 	END IF;
 	PERFORM _sluice.batch_abandon(array_agg(b.batch_id)) FROM _sluice.batch b WHERE b.table_id = t.table_id HAVING count(*) > 0;
-	UPDATE _sluice.tab x SET phase = 'registered', trouble = NULL, code = NULL, message = NULL, hint = NULL, retry_at = NULL, fail_count = 0,
+	UPDATE _sluice.tab x SET phase = 'registered', reset_at = clock_timestamp(), trouble = NULL, code = NULL, message = NULL, hint = NULL, retry_at = NULL, fail_count = 0,
 		job_id = job, newest = NULL, pending_since = NULL, next_version = NULL, load_range = 0, load_from = NULL, load_open = false,
 		load_low = NULL, load_high = NULL, load_exact = true, load_done_at = NULL, fence_clock = NULL, fence_after = NULL, fence_position = NULL, scans = scan
 	WHERE x.table_id = t.table_id;
@@ -100,14 +100,14 @@ END
 $$;
 COMMENT ON FUNCTION _sluice.plan_resync(bigint) IS 'Resyncs that were asked for begin, between batches';
 
-CREATE FUNCTION _sluice.shape_fresh(c _sluice.capture_instance) RETURNS boolean
+CREATE FUNCTION _sluice.shape_fresh(t _sluice.tab, c _sluice.capture_instance) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 	-- The stream begins where the shape does, so the shape is as young as the table's last reset; a load's L is the cut or later.
-	SELECT c.mark IS NULL OR coalesce(x.discovered_at >= x.discover_asked_at AND c.start <= x.position AND c.start_before = c.start, false)
-	FROM _sluice.source_state x, (SELECT $1.*) c WHERE x.source_id = c.source_id
+	SELECT $2.mark IS NULL OR coalesce(x.discovered_at >= $1.reset_at AND $2.start <= x.position AND $2.start_before = $2.start, false)
+	FROM _sluice.source_state x WHERE x.source_id = $1.source_id
 $$;
-COMMENT ON FUNCTION _sluice.shape_fresh(_sluice.capture_instance) IS 'May an epoch begin with this shape? A capture instance always may';
+COMMENT ON FUNCTION _sluice.shape_fresh(_sluice.tab, _sluice.capture_instance) IS 'May an epoch begin with this shape? A capture instance always may';
 
 CREATE FUNCTION _sluice.plan_epoch(source_id bigint) RETURNS integer
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -124,7 +124,7 @@ BEGIN
 		ORDER BY x.table_id FOR UPDATE
 	LOOP
 		c := _sluice.instance_newest(t.source_id, t.source_object_id);
-		CONTINUE WHEN c.instance IS NULL OR NOT _sluice.shape_fresh(c);
+		CONTINUE WHEN c.instance IS NULL OR NOT _sluice.shape_fresh(t, c);
 		job := t.job_id;
 		IF NOT EXISTS (SELECT FROM _sluice.job j WHERE j.job_id = job AND j.ended_at IS NULL) THEN
 			INSERT INTO _sluice.job (kind, source_id, target_id, table_id, mode, who, state, started_at)

@@ -174,5 +174,23 @@ SELECT severity, kind, message FROM sluice.event WHERE kind IN ('epoch', 'ddl') 
 SELECT t.lpoll(1940, '{"ddl": [{"schema": "shop", "table": "t1", "lsn": "00000000000000000780", "time": "2026-01-01T00:00:00Z", "command": "ALTER TABLE t1 ADD INDEX (v)", "kind": "alter"},
 	{"schema": "shop", "table": "other", "lsn": "00000000000000000781", "time": "2026-01-01T00:00:00Z", "command": "CREATE TABLE other (a int)", "kind": "create"}]}');
 SELECT severity, message FROM sluice.event WHERE kind = 'ddl';
+-- What older rows hold in an added column, as each source tells its defaults; nothing where only the source could say.
+SELECT f ->> 'type' AS type, f ->> 'source_type' AS source_type, f ->> 'default' AS given, coalesce(_sluice.default_landed(f || '{"nullable": false}'), '(none)') AS landed FROM (VALUES
+	('{"type": "string", "source_type": "varchar(3)", "default": "US", "character_set": "utf8mb4"}'::jsonb), ('{"type": "string", "source_type": "varchar(3)", "default": "(US)", "character_set": "utf8mb4"}'),
+	('{"type": "string", "source_type": "enum", "default": "a"}'), ('{"type": "string", "source_type": "time", "default": "10:00:00"}'), ('{"type": "string", "source_type": "decimal(65,2)", "default": "1.5"}'),
+	('{"type": "int32", "source_type": "int", "default": "-7"}'), ('{"type": "decimal", "source_type": "decimal(4,2)", "default": "1.50"}'), ('{"type": "boolean", "source_type": "bit(1)", "default": "true"}'),
+	('{"type": "date", "source_type": "date", "default": "2020-02-29"}'), ('{"type": "date", "source_type": "date", "default": "0000-00-00"}'), ('{"type": "timestamp", "source_type": "datetime", "default": "2020-02-29 10:00:00"}'),
+	('{"type": "timestamptz", "source_type": "timestamp", "default": "2020-02-29 10:00:00"}'), ('{"type": "int32", "source_type": "int", "default": "1", "default_expression": true}'), ('{"type": "binary", "source_type": "blob", "default": "x"}'),
+	('{"type": "string", "source_type": "nvarchar(9)", "default": "(N''it''''s'')"}'), ('{"type": "int32", "source_type": "int", "default": "((-1))"}'), ('{"type": "int32", "source_type": "int", "default": "(getdate())"}'),
+	('{"type": "string", "source_type": "varchar(40)", "default": "(suser_name())"}'), ('{"type": "string", "source_type": "varchar(40)", "default": "(''a''+''b'')"}'), ('{"type": "boolean", "source_type": "bit", "default": "((1))"}')) v(f);
+SELECT _sluice.default_landed('{"type": "int32", "source_type": "int", "default": "((1))", "nullable": true}') IS NULL AS "rows that stood before have NULL in SQL Server";
+-- A table without key is counted from rows that all have their defaults.
+UPDATE _sluice.schema_version SET columns = (SELECT jsonb_agg(c || '{"key_ordinal": 0}' ORDER BY n) FROM jsonb_array_elements(columns) WITH ORDINALITY e(c, n)) || jsonb_build_array(t.col('k', 'int32', '{"since": "00000000000000000700", "default": "5"}'));
+\pset format unaligned
+\pset tuples_only on
+SELECT sluice.current_rows_sql('shop.shop.t1', 'duckdb');
+SELECT sluice.current_rows_sql('shop.shop.t1', 'spark');
+\pset format aligned
+\pset tuples_only off
 \c postgres
 DROP DATABASE r_log_shape;
