@@ -41,7 +41,7 @@ AS $$
 	SELECT jsonb_build_object('position', $1.position, 'mark', $1.mark, 'known', k.known,
 		'tables', CASE WHEN k.known IS DISTINCT FROM $2 THEN (SELECT coalesce(jsonb_agg(a.doc ORDER BY a.table_id), '[]') FROM _sluice.ask_log_tables($1.source_id) a) END,
 		'behind', _sluice.ask_behind($1))
-	FROM (SELECT md5(coalesce(string_agg(concat_ws(' ', t.table_id, t.trouble = 'gone', c.instance), ',' ORDER BY t.table_id), '')) AS known
+	FROM (SELECT md5(coalesce(string_agg(concat_ws(' ', t.table_id, t.epoch, t.trouble = 'gone', c.instance), ',' ORDER BY t.table_id), '')) AS known
 		FROM _sluice.tab t
 		LEFT JOIN LATERAL (SELECT i.instance FROM _sluice.capture_instance i WHERE i.source_id = t.source_id AND i.source_object_id = t.source_object_id
 			ORDER BY i.start DESC NULLS LAST LIMIT 1) c ON true

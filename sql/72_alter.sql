@@ -66,6 +66,7 @@ BEGIN
 	UPDATE _sluice.source x SET wanted = 'dropped' WHERE x.source_id = s.source_id;
 	UPDATE _sluice.source_state x SET generation = x.generation + 1, lease_worker = NULL, lease_until = NULL WHERE x.source_id = s.source_id;
 	DELETE FROM _sluice.batch b WHERE b.source_id = s.source_id AND b.work IN ('recover', 'sweep');
+	DELETE FROM _sluice.log_mark m WHERE m.source_id = s.source_id;
 	PERFORM _sluice.event_add('info', 'source', s.source_id, NULL, NULL, format('source %s dropped by %s', s.name, _sluice.caller()));
 	PERFORM _sluice.wake();
 	RETURN format('source %s dropped; its files stay', s.name);
@@ -99,7 +100,7 @@ AS $$
 DECLARE
 	t _sluice.tab := _sluice.table_find($1);
 	given jsonb := _sluice.options_merge('table', t.options, $2);
-	shape boolean := (given -> 'exclude', given -> 'key') IS DISTINCT FROM (t.options -> 'exclude', t.options -> 'key');
+	shape boolean := (given -> 'exclude', given -> 'key', given -> 'zero_dates') IS DISTINCT FROM (t.options -> 'exclude', t.options -> 'key', t.options -> 'zero_dates');
 	mixed boolean := (given -> 'format', given -> 'timestamp_precision') IS DISTINCT FROM (t.options -> 'format', t.options -> 'timestamp_precision');
 	unknown record;
 BEGIN
