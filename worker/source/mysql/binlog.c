@@ -140,6 +140,34 @@ static int dump(Binlog *binlog, const BinlogStart *start, Error *error)
                             : dump_gtid_mysql(session, start->gtid, error);
 }
 
+/* A MariaDB server that crashed while it wrote a group leaves the group's begin at the end of that file, and says so to
+ * each reader ever after. The group was never committed, and the log goes on in the next file; the decoder ends the
+ * group as one rolled back. */
+static int torn(Binlog *binlog, Error *error)
+{
+    Session *session = &binlog->session;
+    SessionOptions options = session->options;
+    Beat beat = session->beat;
+    char next[LOG_FILE_NAME_MAX], *password;
+    uint32_t number;
+    int failed;
+
+    if (log_decoder_torn(binlog->decoder, &number) < 0 ||
+        log_file_name(log_decoder_file(binlog->decoder), number + 1, next) < 0)
+        return error_set(error, ERROR_INTERNAL, NULL, "the log's file \"%.100s\" has no successor",
+                         log_decoder_file(binlog->decoder));
+    /* The server ends the connection with the error. */
+    password = strdup(session->mysql->passwd ? session->mysql->passwd : "");
+    if (!password)
+        return error_set(error, ERROR_TRANSIENT, NULL, "out of memory for a log");
+    session_close(session);
+    failed = session_open(session, &options, password, beat, error) < 0 || introduce(session, error) < 0 ||
+             dump_file(session, next, LOG_FILE_BEGIN, error) < 0;
+    explicit_bzero(password, strlen(password));
+    free(password);
+    return failed ? -1 : 1;
+}
+
 /* An error packet: 0xff, number, (0x23 and a state of 5,) text. */
 static int refused(Binlog *binlog, const uint8_t *data, size_t length, Error *error)
 {
@@ -148,10 +176,13 @@ static int refused(Binlog *binlog, const uint8_t *data, size_t length, Error *er
     char text[400];
 
     snprintf(text, sizeof text, "%.*s", (int)(length - at > 399 ? 399 : length - at), (const char *)data + at);
+    if (number == 1236 && binlog->session.mariadb && log_decoder_in_group(binlog->decoder) &&
+        strstr(text, "truncated in the middle of event"))
+        return torn(binlog, error);
     return session_refused(&binlog->session, number, text, "reading the binary log", error);
 }
 
-/* 1 = an event was fed, 0 = nothing came for wait_ms. */
+/* 1 = an event was fed or the next file asked for, 0 = nothing came for wait_ms. */
 static int receive(Binlog *binlog, int wait_ms, Error *error)
 {
     const uint8_t *data;

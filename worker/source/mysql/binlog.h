@@ -19,13 +19,15 @@ typedef enum BinlogType {
     BINLOG_ROWS,        /* the same; `code` 23-25 (v1) or 30-32 (v2): write, update, delete; uncompressed */
     BINLOG_STATEMENT,   /* a QUERY that is no transaction control: data = its text, database = its default database. DDL, or DML in statement form */
     BINLOG_COMMIT,      /* the group is whole, binlog_position() and binlog_gtid() include it. Follows DDL too */
-    BINLOG_ROLLBACK,    /* the group ended by ROLLBACK: its rows in transactional tables do not count. Position and GTID include it */
+    BINLOG_ROLLBACK,    /* the group ended by ROLLBACK: its rows in transactional tables do not count. Position and GTID include it. Also where a file
+                         ends in mid-group, which its server crashed in: the position includes it, the GTID does not (another group gets it) */
     BINLOG_SAVEPOINT,   /* ROLLBACK TO SAVEPOINT inside a group: rows before it may not count */
     BINLOG_PREPARE,     /* the group ended by XA PREPARE: its rows count when (and where) its XA_COMMIT comes. data = xid,
                          printable ASCII and the same text in all three: it travels in marks (say, the X'..',X'..',n of XA COMMIT) */
     BINLOG_XA_COMMIT,   /* data = xid; `begin` of the prepared group is the consumer's to remember. A COMMIT item follows */
     BINLOG_XA_ROLLBACK,
-    BINLOG_IDLE         /* nothing came within wait_ms, or a heartbeat said that we are at the end */
+    BINLOG_IDLE         /* nothing came within wait_ms, or a heartbeat (one a second) said that we are at the end. A stream sought by GTID gives its first when
+                         its place is known: before, binlog_position may be that of the file's begin */
 } BinlogType;
 
 typedef struct BinlogItem {
@@ -45,7 +47,7 @@ typedef struct BinlogItem {
 typedef struct Binlog Binlog;
 
 typedef struct BinlogStart {
-    const char *file;   /* name and offset of a group's begin or end; NULL with gtid: where the set ends; NULL without: the oldest there is */
+    const char *file;   /* name and offset of a group's begin or end (above 4 GiB the file is read from its begin and passed over); NULL with gtid: where the set ends; NULL without: the oldest there is */
     uint64_t offset;
     const char *gtid;   /* the set up to the start: with file it is only counted on; without, the server seeks it and proves the history */
 } BinlogStart;

@@ -29,7 +29,7 @@ struct LogDecoder {
 
     bool in_group;
     uint32_t created; /* the format description's time, 0: of this file none came yet */
-    bool opened; /* its BEGIN has come, or (MariaDB) it will have a commit: a statement does not end it */
+    bool opened;      /* its BEGIN has come, or (MariaDB) it will have a commit: a statement does not end it */
     LogPosition begin;
     LogGroup group;
 
@@ -99,6 +99,11 @@ bool log_decoder_settled(const LogDecoder *decoder)
 bool log_decoder_heartbeat(const LogDecoder *decoder)
 {
     return decoder->heartbeat;
+}
+
+int log_decoder_torn(const LogDecoder *decoder, uint32_t *ret)
+{
+    return log_file_number(decoder->file, ret);
 }
 
 LogPosition log_decoder_position(const LogDecoder *decoder)

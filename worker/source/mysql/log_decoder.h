@@ -31,6 +31,8 @@ bool log_decoder_begun(const LogDecoder *decoder);
 bool log_decoder_settled(const LogDecoder *decoder);
 /* True if the event fed last was a heartbeat. */
 bool log_decoder_heartbeat(const LogDecoder *decoder);
+/* The file in hand ends here, in mid-event: *ret is its number, and the next event may be another file's. -1: no file is known. */
+int log_decoder_torn(const LogDecoder *decoder, uint32_t *ret);
 LogPosition log_decoder_position(const LogDecoder *decoder);
 const char *log_decoder_file(const LogDecoder *decoder);
 const GtidSet *log_decoder_gtid(const LogDecoder *decoder);

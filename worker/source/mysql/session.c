@@ -369,6 +369,8 @@ int session_packet(Session *session, int wait_ms, const uint8_t **data, size_t *
 {
     int64_t deadline = clock_monotonic_ms() + wait_ms;
 
+    if (session_open_needed(session, "packet", error) < 0)
+        return -1;
     for (;;) {
         int came = packet_take(&session->packets, session->mysql, data, length, error);
 
