@@ -202,8 +202,8 @@ BEGIN
 	PERFORM _sluice.probes_note(x, coalesce(answer -> 'failed', '[]'));
 	IF moved THEN
 		-- Only a low-water mark that moves can overtake a table, only a new instance can be followed.
-		-- One log is scanned without a gap up to the new cut, whatever was purged behind the scan.
-		PERFORM _sluice.instances_judge(CASE WHEN log THEN y ELSE x END) FROM _sluice.source_state y WHERE y.source_id = x.source_id;
+		-- One log is scanned without a gap up to the new cut, whatever was purged behind the scan, unless the answer says that there is one.
+		PERFORM _sluice.instances_judge(CASE WHEN log AND NOT coalesce((answer ->> 'lost')::boolean, false) THEN y ELSE x END) FROM _sluice.source_state y WHERE y.source_id = x.source_id;
 	END IF;
 	PERFORM _sluice.instances_switch(x.source_id, coalesce((answer ->> 'position')::_sluice.pos, x.position), x.poll_began_at) WHERE NOT log;
 	PERFORM _sluice.shapes_follow(x.source_id) WHERE log;

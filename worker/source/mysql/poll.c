@@ -297,6 +297,8 @@ static int poll_answer(Poll *poll, LogPosition end, cJSON *answer, Error *error)
     cJSON_AddBoolToObject(answer, "read_only", poll->state.read_only);
     if (poll->rewound[0])
         cJSON_AddStringToObject(answer, "rewound", poll->rewound);
+    if (poll->lost)
+        cJSON_AddTrueToObject(answer, "lost");
     answer_tables(source->follow, answer);
     answer_fences(poll, answer);
     cJSON_AddNullToObject(answer, "capture");
