@@ -89,6 +89,12 @@ BEGIN
 		DELETE FROM _sluice.log_mark m WHERE m.source_id = s.source_id;
 		UPDATE _sluice.tab x SET trouble = 'error', hint = _sluice.resync_hint(x.name) WHERE x.source_id = s.source_id AND x.trouble = 'rewound';
 	END IF;
+	-- What stopped the reader of one log stands in it: it is taken up behind that, and a table that is not read again has lost what is between.
+	PERFORM _sluice.log_lost(x, format('the log was taken up behind what stopped it: %s', x.message)) FROM _sluice.source_state x
+	WHERE x.source_id = s.source_id AND x.state = 'error' AND x.position IS NOT NULL AND _sluice.is_log(x.source_id);
+	IF FOUND THEN
+		UPDATE _sluice.source_state x SET next_poll_at = NULL, generation = x.generation + 1 WHERE x.source_id = s.source_id;
+	END IF;
 	FOR t IN SELECT * FROM _sluice.tab x WHERE x.source_id = s.source_id AND x.wanted <> 'dropped' ORDER BY x.name LOOP
 		BEGIN
 			RETURN QUERY SELECT t.name, r.job, r.state FROM sluice.resync_table(t.name, 'full', coalesce($2, 'resync of the source')) r;

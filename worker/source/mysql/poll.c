@@ -21,6 +21,7 @@ typedef struct Poll {
     LogState state;
     Scan scan;
     bool proved;        /* the server has found our GTID set in its log: nothing above the cut is gone */
+    bool bridged;       /* and the file of the cut is gone: the cut moves to where the log begins now, and no further */
     bool lost;          /* the log below its beginning is gone, what is left is scanned */
     char rewound[512];  /* why, "" = it is the log we know */
 } Poll;
@@ -115,16 +116,18 @@ static int stream_resume(Poll *poll, const cJSON *mark, LogPosition position, Er
     return file_prove(source->binlog, mark, error);
 }
 
-/* The file of the cut is gone. Where our set was found all the same, what is left begins at the cut; else each table that lost something is told by
- * `low`, and the rest is read. */
+/* The file of the cut is gone. Where our set was found all the same, nothing is between the cut and what is left: tables that have read all are moved there, before a
+ * change would hold them where no file is. Else each table that lost something is told by `low`, and the rest is read. */
 static int stream_oldest(Poll *poll, LogPosition cut, Error *error)
 {
-    const BinlogStart start = {.file = NULL};
+    BinlogStart start = {.file = NULL};
 
     if (log_position_compare(poll->state.low, cut) <= 0)
         return -1; /* the log begins below the cut and does not lead to it: the error says so */
     if (poll->proved) {
         poll->state.low = cut;
+        poll->bridged = true;
+        start.gtid = json_text(json_member(poll->ask, "mark"), "gtid", NULL);
     } else {
         poll->lost = true;
         if (follow_xa_read(poll->source->follow, NULL, error) < 0)
@@ -215,9 +218,9 @@ static int poll_scan(Poll *poll, Error *error)
 
     poll->scan = (Scan){.source = source, .stream = source->binlog, .follow = source->follow, .server = poll->state.server, .shapes = true};
     status = scan_behind(poll, error);
-    if (status == 0 && !poll->rewound[0])
+    if (status == 0 && !poll->rewound[0] && !poll->bridged)
         status = scan_until(&poll->scan, poll->state.end, error);
-    if (status == 0)
+    if (status == 0 && !poll->bridged)
         status = scan_shapes(poll, error);
     if (status < 0 && error->kind == ERROR_LOST) {
         /* A file went away below the stream: the next poll opens it anew and learns what is left. */
