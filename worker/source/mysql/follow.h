@@ -86,6 +86,8 @@ bool follow_active(const Follow *follow, const FollowTable *table, LogPosition e
 /* Holds what the statement does to followed tables until its group ends. ERROR_PERMANENT for rows changed in statement form in a database with
  * followed tables. */
 int follow_statement(Follow *follow, const BinlogItem *item, Error *error);
+/* Is a change of that table held? */
+bool follow_held(const Follow *follow, int index);
 /* The held changes, in their order: shapes of tables that went, pending ones of those to be looked up. at, mark: behind the group. */
 int follow_apply(Follow *follow, LogPosition at, const cJSON *mark, Error *error);
 /* The name in a table map's body; -1: malformed. *ret = the index, -1 for a table that is not followed. */

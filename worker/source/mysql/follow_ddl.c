@@ -285,6 +285,15 @@ static int apply_one(Follow *follow, const FollowHeld *held, const Place *place,
     return pend(follow, index, "create", place, error);
 }
 
+bool follow_held(const Follow *follow, int index)
+{
+    for (int i = 0; i < follow->held_count; i++) {
+        if (follow_find(follow, follow->held[i].change.of.schema, follow->held[i].change.of.table) == index)
+            return true;
+    }
+    return false;
+}
+
 int follow_apply(Follow *follow, LogPosition at, const cJSON *mark, Error *error)
 {
     Place place = {.position = at, .mark = mark};

@@ -34,6 +34,14 @@ static int scan_map(Scan *scan, const BinlogItem *item, Error *error)
 
     if (follow_map(follow, item, &index, error) < 0)
         return -1;
+    /* CREATE OR REPLACE TABLE .. SELECT: rows of the new life in the group that begins it, which therefore begins before the group. */
+    if (index >= 0 && follow_held(follow, index)) {
+        mark = scan_mark(scan);
+        status = follow_apply(follow, binlog_position(scan->stream), mark, error);
+        cJSON_Delete(mark);
+        if (status < 0)
+            return -1;
+    }
     if (index < 0 || !scan->shapes || follow_map_known(&follow->tables[index], item))
         return 0;
     mark = scan_mark(scan);
