@@ -17,8 +17,7 @@ ALL = bool(os.environ.get("SLUICE_TEST_ALL"))
 
 
 def create(stack, *names, engine="InnoDB"):
-    for name in names:
-        stack.write(f"CREATE TABLE {name} (id INT NOT NULL PRIMARY KEY, n INT NOT NULL, t VARCHAR(60)) ENGINE = {engine}")
+    stack.write(";".join(f"CREATE TABLE {name} (id INT NOT NULL PRIMARY KEY, n INT NOT NULL, t VARCHAR(60)) ENGINE = {engine}" for name in names))
     return [f"{stack.schema}.{name}" for name in names]
 
 
@@ -147,19 +146,23 @@ def test_rows_of_an_xa_transaction_land_when_it_commits(mysql_stack):
     xa(stack, "undone", "INSERT INTO one VALUES (30, 1, 'undone'); INSERT INTO two VALUES (30, 1, 'undone')")
     xa(stack, "whole", "INSERT INTO one VALUES (40, 1, 'whole')", "ONE PHASE")
     insert(stack, "two", 1, 5)
-    landed = assert_equal(stack, *tables)       # what is prepared is not in the source's answer either
-    assert not any(row["t"] in ("kept", "late", "undone") for table in tables for row in changes(landed, table))
-    stack.write("XA COMMIT 'kept'; XA ROLLBACK 'undone'")
-    insert(stack, "two", 50, 5)
-    landed = assert_equal(stack, *tables)
-    assert [row["id"] for row in changes(landed, tables[0]) if row["t"] == "kept"] == [10, 11]
-    stack.stop()
-    stack.write("XA COMMIT 'late'")             # another worker knows of it by the mark
-    insert(stack, "one", 60, 2)
-    stack.start()
-    landed = assert_equal(stack, *tables)
-    ids = [row["id"] for row in changes(landed, tables[0])]
-    assert ids.index(10) < ids.index(20) < ids.index(60) and ids.count(20) == 1
+    try:
+        landed = assert_equal(stack, *tables)       # what is prepared is not in the source's answer either
+        assert not any(row["t"] in ("kept", "late", "undone") for table in tables for row in changes(landed, table))
+        stack.write("XA COMMIT 'kept'; XA ROLLBACK 'undone'")
+        insert(stack, "two", 50, 5)
+        landed = assert_equal(stack, *tables)
+        assert [row["id"] for row in changes(landed, tables[0]) if row["t"] == "kept"] == [10, 11]
+        stack.stop()
+        stack.write("XA COMMIT 'late'")             # another worker knows of it by the mark
+        insert(stack, "one", 60, 2)
+        stack.start()
+        landed = assert_equal(stack, *tables)
+        ids = [row["id"] for row in changes(landed, tables[0])]
+        assert ids.index(10) < ids.index(20) < ids.index(60) and ids.count(20) == 1
+    finally:        # what stays prepared holds its tables for ever
+        for _, _, _, name in stack.server.query("XA RECOVER"):
+            stack.write(f"XA ROLLBACK '{name}'")
 
 
 def test_updates_of_one_key_in_one_second_keep_their_order(mysql_stack):
@@ -302,17 +305,16 @@ def test_two_hundred_tables_share_one_stream(mysql_stack):
     stack.register()
     stack.start()
     stack.wait(lambda: stack.one("SELECT count(*) FROM sluice.source_table") >= 200, "the tables are known")
-    stack.sql("SELECT sluice.add_tables(%s, %s, 'lake', options => %s)", stack.name, f"{stack.schema}.t*", '{"max_file_age": 0.5, "compression": "none"}')
-    for table in tables:
-        stack.wait_state(table, timeout_s=120)
+    stack.sql("SELECT sluice.add_tables(%s, %s, 'lake', options => %s)", stack.name, f"{stack.schema}.t%", '{"max_file_age": 0.5, "compression": "none"}')
+    stack.wait(lambda: stack.one("SELECT count(*) FROM sluice.table_status WHERE state = 'streaming'") == 200, "all tables stream", 240)
     connection = stack.server.connect(stack.name)
     most = 0
     for first in range(1, 4):
-        for name in names:
-            stack.write(f"INSERT INTO {name} VALUES ({first}, {first}, '{name}')", connection)
+        stack.write(";".join(f"INSERT INTO {name} VALUES ({first}, {first}, '{name}')" for name in names), connection)
         most = max(most, len(dump_threads(stack)))
     connection.close()
-    landed = assert_equal(stack, *tables, timeout_s=120)
+    stack.wait(lambda: stack.one("SELECT sum(rows) FROM sluice.file WHERE kind = 'cdc'") == 600, "all changes landed", 120)
     most = max(most, len(dump_threads(stack)))
-    assert len(landed.tables()) >= 200
     assert 1 <= most <= 2, f"{most} connections stream the log: one of the poller, one of the runner"
+    landed = stack.check({table: ["id"] for table in tables})
+    assert {table: set(landed.fold(table, ["id"])) for table in tables} == {table: {(1,), (2,), (3,)} for table in tables}
