@@ -187,13 +187,14 @@ def test_savepoints_and_rollbacks_leave_what_the_server_has(mysql_stack):
     stack = mysql_stack
     tables = create(stack, "one", "two") + create(stack, "plain", engine="MyISAM")
     streaming(stack, tables)
-    connection = stack.server.connect(stack.name)
-    stack.write("START TRANSACTION; INSERT INTO one VALUES (1, 1, 'kept'); SAVEPOINT a; INSERT INTO one VALUES (2, 2, 'undone'); UPDATE one SET n = 9 WHERE id = 1;"
-                "ROLLBACK TO SAVEPOINT a; INSERT INTO two VALUES (3, 3, 'kept'); COMMIT", connection)
-    stack.write("START TRANSACTION; INSERT INTO one VALUES (4, 4, 'undone'); ROLLBACK", connection)
-    stack.write("START TRANSACTION; INSERT INTO one VALUES (5, 5, 'kept'); INSERT INTO plain VALUES (5, 5, 'stays'); COMMIT", connection)
-    stack.write("START TRANSACTION; INSERT INTO plain VALUES (6, 6, 'stays'); INSERT INTO one VALUES (6, 6, 'undone'); ROLLBACK", connection)
-    connection.close()
+    statements = ["START TRANSACTION; INSERT INTO one VALUES (1, 1, 'kept'); SAVEPOINT a; INSERT INTO one VALUES (2, 2, 'undone'); UPDATE one SET n = 9 WHERE id = 1;"
+                  "ROLLBACK TO SAVEPOINT a; INSERT INTO two VALUES (3, 3, 'kept'); COMMIT",
+                  "START TRANSACTION; INSERT INTO one VALUES (4, 4, 'undone'); ROLLBACK"]
+    if stack.kind == "mariadb":     # MySQL with GTIDs refuses a transaction that changes both kinds of tables
+        statements += ["START TRANSACTION; INSERT INTO one VALUES (5, 5, 'kept'); INSERT INTO plain VALUES (5, 5, 'stays'); COMMIT",
+                       "START TRANSACTION; INSERT INTO plain VALUES (6, 6, 'stays'); INSERT INTO one VALUES (6, 6, 'undone'); ROLLBACK"]
+    for statement in statements:
+        stack.write(statement)
     landed = assert_equal(stack, *tables)
     assert not any(row["t"] == "undone" for table in tables for row in changes(landed, table))
 

@@ -30,6 +30,7 @@ static struct {
     int opens, broken;  /* broken: the next read of a stream fails as if the server had ended it */
     uint64_t fail_at;   /* a group that begins here cannot be read: the log was purged; 0 = none */
     const char *server;
+    uint32_t created;
 } script;
 
 int binlog_open(const SessionOptions *options, const char *password, Beat beat, const BinlogStart *start, int wait_ms, Binlog **ret, Error *error)
@@ -95,6 +96,12 @@ LogPosition binlog_position(const Binlog *binlog)
     return (LogPosition){1, binlog->position};
 }
 
+uint32_t binlog_created(const Binlog *binlog)
+{
+    (void)binlog;
+    return script.created;
+}
+
 bool binlog_in_group(const Binlog *binlog)
 {
     return binlog->in_group;
@@ -136,7 +143,7 @@ static cJSON *batch_of(int id, char table, int from, int to, int mark, const cha
 
     snprintf(text, sizeof text,
              "{\"batch_id\":%d,\"table\":\"s.%c\",\"from\":\"00000001%012x\",\"to\":\"00000001%012x\",\"schema\":{\"source_schema\":\"s\",\"source_table\":\"%c\"},"
-             "\"mark\":{\"server\":\"1\",\"file\":\"bin.000001\",\"offset\":%d,\"xa\":[%s]}}",
+             "\"mark\":{\"server\":\"1\",\"file\":\"bin.000001\",\"offset\":%d,\"created\":7,\"xa\":[%s]}}",
              id, table, (unsigned)from, (unsigned)to, table, mark, xa);
     return cJSON_Parse(text);
 }
@@ -193,6 +200,10 @@ static void test_ranges(void)
     script.server = "2";
     range_read(10, 20, 10, "", text, sizeof text);
     check_text(text, "?transient", "nor is another server's");
+    begin(steps);
+    script.created = 8;
+    range_read(10, 20, 10, "", text, sizeof text);
+    check_text(text, "?transient", "nor one begun at another time");
 }
 
 static void test_xa(void)

@@ -192,9 +192,21 @@ static int server_check(LogStream *stream, const cJSON *mark, Error *error)
         if (status < 0)
             return -1;
     }
-    if (!*gtid)
+    /* A file whose own time is known proves itself when it is opened; MariaDB would read it up to the place to tell the set. */
+    if (!*gtid || (mariadb && json_integer(mark, "created", 0)))
         return 0;
     return mariadb ? history_mariadb(stream, mark, gtid, error) : history_mysql(stream, gtid, error);
+}
+
+/* RESET MASTER, or a restore, may have put another file in the place of the one that the mark is of. */
+static int file_check(LogStream *stream, const cJSON *mark, Error *error)
+{
+    const int64_t known = json_integer(mark, "created", 0), found = binlog_created(stream->binlog);
+
+    if (!known || !found || known == found)
+        return 0;
+    return error_set(error, ERROR_TRANSIENT, "The next poll says what became of it.", "%.200s of %s is another file than the one that was polled",
+                     json_text(mark, "file", ""), stream->source->session.target);
 }
 
 static int stream_open(LogStream *stream, Error *error)
@@ -215,7 +227,12 @@ static int stream_open(LogStream *stream, Error *error)
     }
     stream->reused = false;
     stream->heard_ms = clock_monotonic_ms();
-    return binlog_open(&source->options, source->password, source->beat, &start, STREAM_WAIT_MS, &stream->binlog, error);
+    if (binlog_open(&source->options, source->password, source->beat, &start, STREAM_WAIT_MS, &stream->binlog, error) < 0)
+        return -1;
+    if (file_check(stream, mark, error) == 0)
+        return 0;
+    stream_shut(stream);
+    return -1;
 }
 
 /* Does reading on from where the stream stands lead to the range, without much that nobody wants on the way? */
