@@ -81,8 +81,8 @@ def measure(stack, server, folder):
         ours, runner_cpu = load(stack)
         verify(stack, server)
         runner_rates.append(ROWS / runner_cpu)
-        for who, cost in (("sluice", ours), ("connectorx", trips.connectorx(server, folder)), ("dlt", trips.dlt(server, folder))):
-            if cost:
+        for who, job in (("sluice", lambda: ours), ("connectorx", lambda: trips.connectorx(server, folder)), ("dlt", lambda: trips.dlt(server, folder))):
+            if cost := job():
                 costs[who].append(cost)
                 print(f"{run + 1:4} {who:12} {cost.cpu_s:5.2f} {cost.rate:13.0f} {cost.peak_mib:10.1f} {cost.wall_s:8.1f}", flush=True)
     return costs, runner_rates

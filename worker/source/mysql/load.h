@@ -3,14 +3,15 @@
  *
  * A range is one statement in one transaction with a consistent snapshot, which ends with the range. L, the position
  * its rows carry, is one all of whose changes the snapshot shows:
- * - MariaDB: the binlog position of the snapshot itself (status variables binlog_snapshot_file and _position; knowledge base,
- *   "START TRANSACTION", "Enhancements for START TRANSACTION WITH CONSISTENT SNAPSHOT").
+ * - MariaDB: the log's end read directly before the snapshot, or, where that is lower, the binlog position of the snapshot itself (status variables
+ *   binlog_snapshot_file and _position; knowledge base, "Enhancements for START TRANSACTION WITH CONSISTENT SNAPSHOT"). The latter alone would do
+ *   but for XA: see load_snapshot.c.
  * - MySQL: batch.cut, once all its transactions are in @@global.gtid_executed: the server adds a GTID there after the engine has committed
  *   (MySQL manual, "gtid_executed"), while SHOW MASTER STATUS tells of transactions that are written and not yet visible. Only then
  *   does the snapshot begin. Without GTIDs: refused with a hint, or with load_lock under a read lock of all tables for that moment.
  * - A range taken up again keeps the L of its seals.
  * A scan without key also tells L2, the end of the log at a moment when its snapshot had begun (source_position_after); on MariaDB the
- * snapshot of a transactional table is at L exactly, so L2 is L. With keyless "lock" the table is locked against writers for the scan, and L2 is L.
+ * snapshot's own position where its table is transactional, which lies next to L. With keyless "lock" the table is locked against writers for the scan, and L2 is L.
  *
  * While a reader is open its session takes no other statement. A reader closed in mid-result opens the session anew, which makes the
  * server end the statement.

@@ -7,6 +7,8 @@
 #include "source/mysql/mysql.h"
 
 #define LOAD_LOCK_WAIT_S 10 /* a lock that waits makes all writers behind it wait */
+#define LOAD_XA_WAIT_MS 1000 /* for XA transactions that may be on their way from the log into the engine */
+#define LOAD_XA_PAUSE_MS 10
 
 typedef struct LoadSnapshot {
     Session *session;

@@ -41,6 +41,7 @@ typedef struct Session {
     SessionOptions options; /* its strings belong to the caller, who keeps them as long as the session */
     Beat beat;
     int64_t beaten_ms;
+    unsigned unbeaten;      /* packets */
     bool interrupted;       /* beat said stop */
     bool late;              /* the time of a statement or login was up */
     PacketBuffer packets;
