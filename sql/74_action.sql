@@ -81,7 +81,8 @@ DECLARE
 BEGIN
 	UPDATE _sluice.source_state x SET state = 'new', code = NULL, message = NULL, hint = NULL, position = NULL, mark = NULL, low = NULL, identity = NULL, ddl_after = NULL, instances_md5 = NULL,
 		discover_asked_at = clock_timestamp(), next_poll_at = NULL, generation = x.generation + 1
-	WHERE x.source_id = s.source_id AND x.state = 'rewound';
+	-- A log that cannot be read on from the cut (its history diverged, a statement stands in it) is taken up at its end.
+	WHERE x.source_id = s.source_id AND (x.state = 'rewound' OR (x.state = 'error' AND _sluice.is_log(x.source_id)));
 	IF FOUND THEN
 		-- Another log stands behind the positions: rows of this one sort above all of the old one.
 		UPDATE _sluice.source x SET incarnation = x.incarnation + 1 WHERE x.source_id = s.source_id;
@@ -105,7 +106,7 @@ BEGIN
 	PERFORM _sluice.wake();
 END
 $$;
-COMMENT ON FUNCTION sluice.resync_source(text, text) IS 'Reads all tables of a source again; after a restore or failover (state rewound) under a new incarnation';
+COMMENT ON FUNCTION sluice.resync_source(text, text) IS 'Reads all tables of a source again; after a restore or failover (state rewound), or where a shared log cannot be read on (state error), under a new incarnation';
 
 CREATE FUNCTION sluice.cancel_job(job_id bigint) RETURNS TABLE (job bigint, state text, message text)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp

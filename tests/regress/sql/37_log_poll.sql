@@ -125,5 +125,19 @@ SELECT count(*) FROM sluice.resync_source('shop');
 SELECT t.lpoll(16);
 SELECT t.lpoll(32, '{"rewound": "the server does not know our GTID set"}');
 SELECT message FROM sluice.source_status;
+SELECT count(*) FROM sluice.resync_source('shop');
+-- The history diverged, or a statement stands in the log: the source stops; read again, it is taken up at the log's end.
+SELECT t.lpoll(48);
+SELECT _sluice.source_fail(jsonb_build_object('worker_id', 1, 'source_id', 1, 'generation', t.lask() -> 'generation', 'kind', 'permanent', 'code', '1236', 'message', 'the slave has diverged', 'hint', 'sluice.resync_source loads anew.'));
+SELECT last_state, message, hint FROM sluice.source_status;
+SELECT t.lask() #>> '{ask,position}' AS position;
+SELECT count(*) FROM sluice.resync_source('shop');
+SELECT t.lask() #>> '{ask,position}' AS position, t.lask() #>> '{ask,mark}' AS mark;
+SELECT incarnation FROM _sluice.source;
+SELECT t.lpoll(64), t.facts3(64), t.lpoll(64);
+SELECT * FROM t.run(64);
+SELECT t.lpoll(65), t.lpoll(66);
+SELECT count(*) FROM t.run();
+SELECT * FROM t.lshow();
 \c postgres
 DROP DATABASE r_log_poll;
