@@ -28,6 +28,7 @@ struct RowPlan {
     RowPlanSpec spec;
     Value *values;    /* [count] in the order of the log */
     int count;
+    int *columns;     /* [count] of the shape, -1: hidden */
     int *keys;        /* columns of the log that make the key */
     int key_count;
     int row_end;      /* column that says until when the row of a system-versioned table counts; -1: the table is not versioned */
@@ -44,23 +45,19 @@ static int field_of(const Schema *schema, const char *name)
     return -1;
 }
 
-/* Of a versioned table without columns of its own for it, the server appends row_start and row_end: the second is the last column not null. */
-static int row_end_find(const RowPlanSpec *spec)
+/* Of a versioned table without columns of its own for it, the server appends row_start and row_end. */
+static int row_end_find(const RowPlan *plan)
 {
-    const TableMap *map = spec->map;
-    int found = -1;
+    const TableMap *map = plan->spec.map;
+    int end = -1;
 
-    for (int i = 0; i < spec->shape->count; i++) {
-        if (spec->shape->columns[i].row_end)
+    for (int i = 0; i < plan->count; i++) {
+        if (plan->columns[i] >= 0 && plan->spec.shape->columns[plan->columns[i]].row_end)
             return i;
+        if (plan->columns[i] < 0 && map->types[i] != CODE_LONGLONG)
+            end = i;
     }
-    for (int i = spec->shape->count; i < map->count; i++) {
-        bool null = map->nullable[i / 8] >> i % 8 & 1;
-
-        if (map->full ? strcmp(map->names[i], "row_end") == 0 : (!null && i > spec->shape->count))
-            found = i;
-    }
-    return found;
+    return end;
 }
 
 static int plan_values(RowPlan *plan, Error *error)
@@ -69,7 +66,7 @@ static int plan_values(RowPlan *plan, Error *error)
     int found = 0;
 
     for (int i = 0; i < plan->count; i++) {
-        const ShapeColumn *column = i < spec->shape->count ? &spec->shape->columns[i] : NULL;
+        const ShapeColumn *column = plan->columns[i] >= 0 ? &spec->shape->columns[plan->columns[i]] : NULL;
         int field = column ? field_of(spec->schema, column->name) : -1;
         ValueSpec value = {.map = spec->map, .index = i, .column = column, .schema = spec->schema, .field = field, .scratch = &plan->scratch, .nulled = spec->nulled};
 
@@ -87,35 +84,42 @@ static int plan_values(RowPlan *plan, Error *error)
                      spec->map->schema, spec->map->table);
 }
 
+static int plan_memory(RowPlan *plan, Error *error)
+{
+    size_t count = (size_t)plan->count;
+
+    plan->values = calloc(count, sizeof *plan->values);
+    plan->columns = calloc(count * 2, sizeof *plan->columns);
+    plan->before = calloc(count * 2, sizeof *plan->before);
+    if (!plan->values || !plan->columns || !plan->before)
+        return error_set(error, ERROR_TRANSIENT, NULL, "out of memory for the plan of %d columns", plan->count);
+    plan->keys = plan->columns + count;
+    plan->after = plan->before + count;
+    return 0;
+}
+
 int rowplan_open(const RowPlanSpec *spec, RowPlan **ret, Error *error)
 {
     RowPlan *plan;
 
     if (spec->schema->count < 1)
         return error_set(error, ERROR_INTERNAL, NULL, "no column of %.200s.%.200s lands", spec->map->schema, spec->map->table);
-    if (shape_fits(spec->shape, spec->map, error) < 0)
-        return -1;
     plan = calloc(1, sizeof *plan);
-    if (plan) {
-        plan->spec = *spec;
-        plan->count = spec->map->count;
-        plan->values = calloc((size_t)plan->count, sizeof *plan->values);
-        plan->keys = calloc((size_t)plan->count, sizeof *plan->keys);
-        plan->before = calloc((size_t)plan->count * 2, sizeof *plan->before);
-        buffer_init(&plan->scratch, spec->value_bytes_max * 4 + KIB(64));
-    }
-    if (!plan || !plan->values || !plan->keys || !plan->before) {
-        rowplan_close(plan);
+    if (!plan)
         return error_set(error, ERROR_TRANSIENT, NULL, "out of memory for the plan of %d columns", spec->map->count);
-    }
-    plan->after = plan->before + plan->count;
-    plan->row_end = row_end_find(spec);
-    if (plan_values(plan, error) < 0) {
-        rowplan_close(plan);
-        return -1;
-    }
+    plan->spec = *spec;
+    plan->count = spec->map->count;
+    buffer_init(&plan->scratch, spec->value_bytes_max * 4 + KIB(64));
+    if (plan_memory(plan, error) < 0 || shape_join(spec->shape, spec->map, plan->columns, error) < 0)
+        goto fail;
+    plan->row_end = row_end_find(plan);
+    if (plan_values(plan, error) < 0)
+        goto fail;
     *ret = plan;
     return 0;
+fail:
+    rowplan_close(plan);
+    return -1;
 }
 
 void rowplan_close(RowPlan *plan)
@@ -125,7 +129,7 @@ void rowplan_close(RowPlan *plan)
     for (int i = 0; plan->values && i < plan->count; i++)
         value_free(&plan->values[i]);
     free(plan->values);
-    free(plan->keys);
+    free(plan->columns);
     free(plan->before);
     buffer_free(&plan->scratch);
     free(plan);
@@ -149,7 +153,7 @@ static int image_complete(const RowPlan *plan, const uint8_t *present, Error *er
             return error_set(error, ERROR_PERMANENT,
                              "SET GLOBAL binlog_row_image = FULL (and in the server's configuration); sessions begun before keep the old setting. "
                              "Then SELECT sluice.resync_table(...).",
-                             "the log leaves column \"%.200s\" of %.120s.%.120s out of its rows", i < plan->spec.shape->count ? plan->spec.shape->columns[i].name : "row_end",
+                             "the log leaves column \"%.200s\" of %.120s.%.120s out of its rows", plan->columns[i] >= 0 ? plan->spec.shape->columns[plan->columns[i]].name : "row_end",
                              plan->spec.map->schema, plan->spec.map->table);
     }
     return 0;

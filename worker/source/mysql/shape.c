@@ -119,36 +119,80 @@ bool shape_column_fits(const ShapeColumn *column, const TableMap *map, int index
     return !map->is_unsigned || column->declared.kind > SHAPE_DOUBLE || map->is_unsigned[index] == column->declared.is_unsigned;
 }
 
-bool shape_hidden(const TableMap *map, int index)
+static bool is_hash(const TableMap *map, int index)
+{
+    return map->types[index] == CODE_LONGLONG && (map->nullable[index / 8] >> index % 8 & 1) &&
+           (!map->full || strncmp(map->names[index], "DB_ROW_HASH_", 12) == 0);
+}
+
+/* One of the last two columns, but for hashes. */
+static bool is_stamp(const TableMap *map, int index)
 {
     bool null = map->nullable[index / 8] >> index % 8 & 1;
-    bool stamp = (map->types[index] == CODE_TIMESTAMP2 && map->meta[index] == 6) || map->types[index] == CODE_TIMESTAMP || map->types[index] == CODE_LONGLONG;
+    int last = map->count - 1;
 
-    if (!map->full)
-        return (stamp && !null) || map->types[index] == CODE_LONGLONG;
-    return (stamp && (strcmp(map->names[index], "row_start") == 0 || strcmp(map->names[index], "row_end") == 0)) ||
-           strncmp(map->names[index], "DB_ROW_HASH_", 12) == 0 || strncmp(map->names[index], "!hidden!", 8) == 0;
+    if (null || (map->types[index] != CODE_TIMESTAMP && (map->types[index] != CODE_TIMESTAMP2 || map->meta[index] != 6)))
+        return false;
+    while (last > index && is_hash(map, last))
+        last--;
+    return index >= last - 1 && (!map->full || strcmp(map->names[index], index == last ? "row_end" : "row_start") == 0);
+}
+
+bool shape_hidden(const TableMap *map, int index)
+{
+    return is_stamp(map, index) || is_hash(map, index);
+}
+
+static const char misfit_hint[] =
+    "SELECT sluice.refresh of the source reads the columns again; SET GLOBAL binlog_row_metadata = FULL lets the log tell them.";
+
+static int misfit(const Shape *shape, const TableMap *map, int index, int column, Error *error)
+{
+    if (column >= shape->count || index >= map->count)
+        return error_set(error, ERROR_PERMANENT, misfit_hint, "the log has %d columns of %.200s.%.200s, %d are known", map->count, map->schema, map->table,
+                         shape->count);
+    if (map->full && strcmp(map->names[index], shape->columns[column].name) != 0)
+        return error_set(error, ERROR_PERMANENT, misfit_hint, "column %d of %.200s.%.200s is %.64s in the log, not %.64s", index + 1, map->schema, map->table,
+                         map->names[index], shape->columns[column].name);
+    return error_set(error, ERROR_PERMANENT, misfit_hint, "column %.64s of %.200s.%.200s is %s, but comes in the log as type %d (%d)%s",
+                     shape->columns[column].name, map->schema, map->table, shape->columns[column].source_type, map->types[index], map->meta[index],
+                     map->is_unsigned && map->is_unsigned[index] ? " unsigned" : "");
+}
+
+static bool column_is(const Shape *shape, const TableMap *map, int index, int column)
+{
+    return column < shape->count && (!map->full || strcmp(map->names[index], shape->columns[column].name) == 0) &&
+           shape_column_fits(&shape->columns[column], map, index);
+}
+
+/* Without names a hash could be taken for the bigint beside it: then nobody knows which is which. */
+static bool hash_in_doubt(const Shape *shape, const TableMap *map, int index, int column)
+{
+    if (map->full || map->types[index] != CODE_LONGLONG)
+        return false;
+    return (column > 0 && shape->columns[column - 1].declared.kind == SHAPE_BIGINT) || (column < shape->count && shape->columns[column].declared.kind == SHAPE_BIGINT);
+}
+
+int shape_join(const Shape *shape, const TableMap *map, int *ret, Error *error)
+{
+    int column = 0, more = map->count - shape->count;
+
+    for (int i = 0; i < map->count; i++) {
+        if (column_is(shape, map, i, column)) {
+            ret[i] = column++;
+            continue;
+        }
+        if (more <= 0 || !shape_hidden(map, i) || hash_in_doubt(shape, map, i, column))
+            return misfit(shape, map, i, column, error);
+        ret[i] = -1;
+        more--;
+    }
+    return column < shape->count ? misfit(shape, map, map->count, column, error) : 0;
 }
 
 int shape_fits(const Shape *shape, const TableMap *map, Error *error)
 {
-    static const char hint[] = "SELECT sluice.refresh of the source reads the columns again; SET GLOBAL binlog_row_metadata = FULL lets the log tell them.";
+    int columns[SHAPE_COLUMNS_MAX];
 
-    if (map->count < shape->count)
-        return error_set(error, ERROR_PERMANENT, hint, "the log has %d columns of %.200s.%.200s, %d are known", map->count, map->schema, map->table, shape->count);
-    for (int i = 0; i < map->count; i++) {
-        if (i >= shape->count && !shape_hidden(map, i))
-            return error_set(error, ERROR_PERMANENT, hint, "the log has %d columns of %.200s.%.200s, %d are known", map->count, map->schema, map->table,
-                             shape->count);
-        if (i >= shape->count)
-            continue;
-        if (map->full && strcmp(map->names[i], shape->columns[i].name) != 0)
-            return error_set(error, ERROR_PERMANENT, hint, "column %d of %.200s.%.200s is %.64s in the log, not %.64s", i + 1, map->schema, map->table,
-                             map->names[i], shape->columns[i].name);
-        if (!shape_column_fits(&shape->columns[i], map, i))
-            return error_set(error, ERROR_PERMANENT, hint, "column %.64s of %.200s.%.200s is %s, but comes in the log as type %d (%d)%s",
-                             shape->columns[i].name, map->schema, map->table, shape->columns[i].source_type, map->types[i], map->meta[i],
-                             map->is_unsigned && map->is_unsigned[i] ? " unsigned" : "");
-    }
-    return 0;
+    return shape_join(shape, map, columns, error);
 }

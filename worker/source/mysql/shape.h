@@ -8,8 +8,8 @@
  * digits is text; bit(1) boolean, wider bits uint64; year int16; json text as MySQL prints it; geometry binary (SRID, little-endian, then WKB); timestamp is an
  * instant without offset (Field.utc); inet4 and inet6 text; uuid of MariaDB uuid.
  *
- * A log may have more columns than information_schema: behind the others stand row_start and row_end of a system-versioned table and the
- * hashes of long unique keys (MariaDB), and the hidden columns of functional indexes (MySQL). Shapes leave them out.
+ * A log may have more columns than information_schema: row_start and row_end of a system-versioned table, behind the others, and the hash of a long unique key, where it
+ * was when the key was made (MariaDB). Shapes leave them out.
  */
 #ifndef SLUICE_MYSQL_SHAPE_H
 #define SLUICE_MYSQL_SHAPE_H
@@ -63,8 +63,11 @@ void shape_free(Shape *shape);
 int shape_fits(const Shape *shape, const TableMap *map, Error *error);
 /* The same of one column, whose place in the log is `index`. */
 bool shape_column_fits(const ShapeColumn *column, const TableMap *map, int index);
-/* A column behind those of the shape that the server keeps for itself. */
+/* A column that the server may keep for itself: by its name, or by its type where the map has no names. */
 bool shape_hidden(const TableMap *map, int index);
+/* As shape_fits; for each column of the log its column of the shape into ret[map->count], -1 = the server keeps it for itself. Without names it must be beyond doubt which
+ * ones those are. */
+int shape_join(const Shape *shape, const TableMap *map, int *ret, Error *error);
 /* The shape that a full map tells, as JSON; facts a map lacks (default, uuid, inet, json of MariaDB, lengths in characters) are taken from the columns of `known`
  * (JSON) of the same name whose type fits. Caller frees. */
 int shape_of_map(const TableMap *map, const cJSON *known, cJSON **ret, Error *error);

@@ -216,6 +216,8 @@ static int refused_add(cJSON *column, const ColumnFacts *facts, const ShapeType 
         snprintf(reason, sizeof reason, "the type %.100s is not known", facts->column_type);
     else if (type->kind >= SHAPE_CHAR && type->kind <= SHAPE_TEXT && facts->character_set && !charset_known(facts->character_set))
         snprintf(reason, sizeof reason, "the character set %.64s cannot be converted to UTF-8", facts->character_set);
+    else if (type->kind == SHAPE_BIGINT && facts->generation_expression && strncmp(facts->generation_expression, "ROW ", 4) == 0)
+        snprintf(reason, sizeof reason, "the server logs statements, not rows, of a table whose versions are told by transaction numbers");
     else if ((type->kind == SHAPE_ENUM || type->kind == SHAPE_SET) && !json_member(column, "values"))
         snprintf(reason, sizeof reason, "the members of %.100s cannot be read", facts->column_type);
     if (!reason[0])

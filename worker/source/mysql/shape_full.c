@@ -218,7 +218,7 @@ static int column_of_map(Full *full, int index, cJSON *list, Error *error)
     }
     cJSON_DeleteItemFromObjectCaseSensitive(column, "ordinal");
     cJSON_DeleteItemFromObjectCaseSensitive(column, "nullable");
-    cJSON_AddNumberToObject(column, "ordinal", index + 1);
+    cJSON_AddNumberToObject(column, "ordinal", cJSON_GetArraySize(list));
     cJSON_AddBoolToObject(column, "nullable", null);
     if ((code != CODE_ENUM && code != CODE_SET) || !map->values[code == CODE_SET])
         return 0;
@@ -243,7 +243,7 @@ static bool is_known(const Full *full, const char *name)
 int shape_of_map(const TableMap *map, const cJSON *known, cJSON **ret, Error *error)
 {
     Full full = {.map = map, .known_json = known};
-    int status = 0, count = map->count;
+    int status = 0;
     cJSON *list;
 
     if (!map->full)
@@ -253,10 +253,10 @@ int shape_of_map(const TableMap *map, const cJSON *known, cJSON **ret, Error *er
     if (known && cJSON_GetArraySize(known) > 0 && shape_parse(known, &full.known, error) < 0)
         return -1;
     list = cJSON_CreateArray();
-    while (count > 1 && shape_hidden(map, count - 1) && !is_known(&full, map->names[count - 1]))
-        count--;
-    for (int i = 0; list && status == 0 && i < count; i++)
-        status = column_of_map(&full, i, list, error);
+    for (int i = 0; list && status == 0 && i < map->count; i++) {
+        if (!shape_hidden(map, i) || is_known(&full, map->names[i]))
+            status = column_of_map(&full, i, list, error);
+    }
     shape_free(&full.known);
     if (!list)
         return error_set(error, ERROR_TRANSIENT, NULL, "out of memory for %d columns", map->count);
