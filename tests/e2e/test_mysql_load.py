@@ -15,6 +15,7 @@ from workload import Workload
 ROWS = 40
 RANGE_ROWS = 6
 FILES_ROWS = 8000
+BIG_ROWS = 20000
 
 
 def letters(n):
@@ -109,6 +110,41 @@ def test_killed_in_the_middle_of_a_load_it_goes_on_behind_what_has_landed(mysql_
     landed = stack.check(killed=True)
     assert len(landed.of(table)) > 5, "many files"
     each_once(stack, table, range(FILES_ROWS), landed)
+    stack.stop()
+
+
+def test_load_gives_way_to_changes_in_the_middle_of_its_rows(mysql_stack):
+    """The reader is left with rows on their way: its connection serves the changes, then the rest of the load."""
+    stack = mysql_stack
+    big, other = f"{stack.name}.big", f"{stack.name}.other"
+    stack.set("runners", 1)
+    stack.write("CREATE TABLE big (n int PRIMARY KEY, v varchar(200)); CREATE TABLE other (id int AUTO_INCREMENT PRIMARY KEY)")
+    fill(stack, "big", [(n, "v" * 200) for n in range(BIG_ROWS)])
+    stack.register()
+    stack.add_table(other, max_file_age=0)
+    stack.start()
+    stack.wait_state(other)
+    stop = threading.Event()
+
+    def write():
+        connection = stack.server.connect(stack.name)
+        while not stop.wait(0.005):
+            stack.write("INSERT INTO other VALUES ()", connection)
+        connection.close()
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        stack.add_table(big, compression="none", target_file_bytes=65536)
+        stack.wait_state(big, timeout_s=120)
+    finally:
+        stop.set()
+        writer.join()
+    between = stack.one("SELECT count(*) FROM sluice.batch l JOIN sluice.batch c ON c.work = 'cdc' AND c.planned_at > l.planned_at AND c.ended_at < l.ended_at "
+                        "WHERE l.work = 'load' AND l.table_name = %s", stack.table_name(big))
+    assert between > 2, "the one runner has turned from the load to changes"
+    stack.wait_uploaded(other)
+    landed = stack.check({other: ["id"]})
+    each_once(stack, big, range(BIG_ROWS), landed)
     stack.stop()
 
 
