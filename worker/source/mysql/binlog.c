@@ -270,6 +270,9 @@ int binlog_next(Binlog *binlog, const BinlogItem **ret, Error *error)
     for (;;) {
         int came;
 
+        /* A transaction's payload gives items for long without a packet. */
+        if (session_beat(&binlog->session, error) < 0)
+            return -1;
         if (log_decoder_next(binlog->decoder, &item, error) < 0)
             return error_prefix(error, "%s: %s", binlog->session.target, log_decoder_file(binlog->decoder));
         if (item) {
