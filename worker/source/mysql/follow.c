@@ -80,6 +80,7 @@ void follow_free(Follow *follow)
         xa_free(&follow->xa[i]);
     free(follow->tables);
     free(follow->slots);
+    free(follow->touched);
     free(follow->maps);
     free(follow->held);
     free(follow->xa);
@@ -149,10 +150,12 @@ static Follow *tables_new(const Follow *old, const cJSON *tables, bool fold, Err
     int count = cJSON_GetArraySize(tables);
     const cJSON *item;
 
-    if (made)
+    if (made) {
         made->tables = calloc((size_t)count + 1, sizeof *made->tables);
-    if (!made || !made->tables) {
-        free(made);
+        made->touched = calloc((size_t)count + 1, sizeof *made->touched);
+    }
+    if (!made || !made->tables || !made->touched) {
+        follow_free(made);
         error_set(error, ERROR_TRANSIENT, NULL, "out of memory for %d tables", count);
         return NULL;
     }
@@ -223,9 +226,9 @@ int follow_tables(Follow **follow, const cJSON *ask, bool fold, Error *error)
     }
     for (int i = 0; i < (*follow)->count; i++) {
         (*follow)->tables[i].changed = false;
-        (*follow)->tables[i].touched = false;
         (*follow)->tables[i].newest = (LogPosition){.file = 0};
     }
+    follow_untouch(*follow);
     behind_read(*follow, json_member(ask, "behind"));
     return 0;
 }
@@ -259,24 +262,21 @@ bool follow_columns_same(const cJSON *a, const cJSON *b)
 static const char *shape_replace(Follow *follow, const FollowTable *table, const char *at)
 {
     static const char *const changes[] = {"create", "drop", "truncate", "partition"};
-    int last = cJSON_GetArraySize(follow->shapes) - 1;
+    const char *change = NULL;
+    cJSON *shape;
 
-    for (; last >= 0; last--) {
-        const cJSON *shape = cJSON_GetArrayItem(follow->shapes, last);
-        const char *found = json_text(shape, "change", "");
-
-        if (json_integer(shape, "table_id", 0) != table->table_id || strcmp(json_text(shape, "start", ""), at) != 0)
-            continue;
-        for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
-            if (strcmp(found, changes[i]) == 0) {
-                cJSON_DeleteItemFromArray(follow->shapes, last);
-                return changes[i];
-            }
-        }
-        cJSON_DeleteItemFromArray(follow->shapes, last);
-        return NULL;
+    cJSON_ArrayForEach(shape, follow->shapes) {
+        if (json_integer(shape, "table_id", 0) == table->table_id && strcmp(json_text(shape, "start", ""), at) == 0)
+            break;
     }
-    return NULL;
+    if (!shape)
+        return NULL;
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        if (strcmp(json_text(shape, "change", ""), changes[i]) == 0)
+            change = changes[i];
+    }
+    cJSON_Delete(cJSON_DetachItemViaPointer(follow->shapes, shape));
+    return change;
 }
 
 int follow_shape(Follow *follow, int index, const char *at, const cJSON *mark, const cJSON *columns, const char *change, const char *message,

@@ -63,6 +63,8 @@ struct Follow {
     int slot_count;          /* a power of 2 */
     bool fold;               /* lower_case_table_names: names are compared without case */
     bool stretch;            /* only tables that are behind are looked at, above their `from` */
+    int *touched;            /* [count] indexes of tables with rows in the group at hand */
+    int touched_count;
     FollowMap *maps;         /* of the group at hand */
     int map_count, map_room;
     FollowHeld *held;
@@ -93,6 +95,9 @@ int follow_apply(Follow *follow, LogPosition at, const cJSON *mark, Error *error
 /* The name in a table map's body; -1: malformed. *ret = the index, -1 for a table that is not followed. */
 int follow_map(Follow *follow, const BinlogItem *item, int *ret, Error *error);
 int follow_rows(Follow *follow, const BinlogItem *item, Error *error);
+/* The table has rows in the group at hand; follow_untouch: none has. */
+void follow_touch(Follow *follow, int index);
+void follow_untouch(Follow *follow);
 /* A group ended: COMMIT, ROLLBACK. */
 void follow_end(Follow *follow, LogPosition end);
 /* file, offset: of the prepared group's begin. */

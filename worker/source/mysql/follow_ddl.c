@@ -172,7 +172,6 @@ static int gone(Follow *follow, int index, const Place *place, Error *error)
     FollowTable *table = &follow->tables[index];
 
     pending_clear(table);
-    table->touched = false;
     return follow_shape(follow, index, place->at, place->mark, NULL, "drop", NULL, error);
 }
 

@@ -87,24 +87,35 @@ int follow_rows(Follow *follow, const BinlogItem *item, Error *error)
         return error_set(error, ERROR_INTERNAL, NULL, "a rows event is malformed");
     for (int i = 0; i < follow->map_count; i++) {
         if (follow->maps[i].table_id == number_6(item->data) && follow->maps[i].index >= 0)
-            follow->tables[follow->maps[i].index].touched = true;
+            follow_touch(follow, follow->maps[i].index);
     }
     return 0;
 }
 
+void follow_touch(Follow *follow, int index)
+{
+    if (!follow->tables[index].touched)
+        follow->touched[follow->touched_count++] = index;
+    follow->tables[index].touched = true;
+}
+
+void follow_untouch(Follow *follow)
+{
+    while (follow->touched_count)
+        follow->tables[follow->touched[--follow->touched_count]].touched = false;
+    follow->map_count = 0;
+}
+
 void follow_end(Follow *follow, LogPosition end)
 {
-    follow->map_count = 0;
-    for (int i = 0; i < follow->count; i++) {
-        FollowTable *table = &follow->tables[i];
+    for (int i = 0; i < follow->touched_count; i++) {
+        FollowTable *table = &follow->tables[follow->touched[i]];
 
-        if (!table->touched)
-            continue;
-        table->touched = false;
         table->changed = true;
         if (log_position_compare(end, table->newest) > 0)
             table->newest = end;
     }
+    follow_untouch(follow);
 }
 
 /* ---- prepared transactions ---- */
@@ -143,24 +154,21 @@ int follow_prepare(Follow *follow, const BinlogItem *item, const char *file, Err
 {
     FollowXa *xa;
 
-    follow->map_count = 0;
     if (xa_add(follow, (const char *)item->data, item->length, file, item->begin.offset, &xa, error) < 0)
         return -1;
-    xa->tables = calloc((size_t)follow->count + 1, sizeof *xa->tables);
+    xa->tables = calloc((size_t)follow->touched_count + 1, sizeof *xa->tables);
     if (!xa->tables)
         return error_set(error, ERROR_TRANSIENT, NULL, "out of memory for a prepared transaction");
-    for (int i = 0; i < follow->count; i++) {
-        if (follow->tables[i].touched)
-            xa->tables[xa->count++] = i;
-        follow->tables[i].touched = false;
-    }
+    for (int i = 0; i < follow->touched_count; i++)
+        xa->tables[xa->count++] = follow->touched[i];
+    follow_untouch(follow);
     return 0;
 }
 
 void follow_xa_end(Follow *follow, FollowXa *xa, bool committed)
 {
     for (int i = 0; committed && i < xa->count; i++)
-        follow->tables[xa->tables[i]].touched = true;
+        follow_touch(follow, xa->tables[i]);
     free(xa->xid);
     free(xa->tables);
     *xa = follow->xa[--follow->xa_count];

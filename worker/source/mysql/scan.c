@@ -70,7 +70,7 @@ static void all_touched(Follow *follow, LogPosition end)
 {
     for (int i = 0; i < follow->count; i++) {
         if (follow_here(&follow->tables[i]) && follow_active(follow, &follow->tables[i], end))
-            follow->tables[i].touched = true;
+            follow_touch(follow, i);
     }
 }
 
@@ -116,9 +116,7 @@ static int scan_prepare(Scan *scan, const BinlogItem *item, Error *error)
     /* Known, and open still: that a new table is in it is found out at its end. */
     if (xa)
         xa->unknown = true;
-    scan->follow->map_count = 0;
-    for (int i = 0; i < scan->follow->count; i++)
-        scan->follow->tables[i].touched = false;
+    follow_untouch(scan->follow);
     return 0;
 }
 
