@@ -9,6 +9,7 @@ import uuid
 import pytest
 
 from mysqlserver import MySQL
+from test_consumer import duck_current
 from mysqlvalues import differences, source_rows
 from workload import Workload
 
@@ -16,6 +17,7 @@ ROWS = 40
 RANGE_ROWS = 6
 FILES_ROWS = 8000
 BIG_ROWS = 20000
+ALTERED_ROWS = 3000
 
 
 def letters(n):
@@ -145,6 +147,30 @@ def test_load_gives_way_to_changes_in_the_middle_of_its_rows(mysql_stack):
     stack.wait_uploaded(other)
     landed = stack.check({other: ["id"]})
     each_once(stack, big, range(BIG_ROWS), landed)
+    stack.stop()
+
+
+ALTERED = {"dropped": "DROP COLUMN v", "widened": "MODIFY v bigint", "added": "ADD w int DEFAULT 7", "renamed": "CHANGE v x int"}
+
+
+def test_tables_altered_in_the_middle_of_their_loads_are_loaded_to_the_end(mysql_stack):
+    stack = mysql_stack
+    for name in ALTERED:
+        stack.write(f"CREATE TABLE {name} (n int PRIMARY KEY, v int)")
+        fill(stack, name, [(n, n) for n in range(ALTERED_ROWS)])
+    stack.register()
+    for name in ALTERED:
+        stack.add_table(f"{stack.name}.{name}", load_range_rows=200)
+    stack.start()
+    for name, change in ALTERED.items():
+        stack.wait(lambda: stack.one("SELECT count(*) FROM sluice.file WHERE kind = 'load' AND table_name = %s", stack.table_name(f"{stack.name}.{name}")) > 0, "a part of the load")
+        stack.write(f"ALTER TABLE {name} {change}; INSERT INTO {name} (n) VALUES ({ALTERED_ROWS})")
+    for name in ALTERED:
+        stack.wait_state(f"{stack.name}.{name}")
+    stack.wait_uploaded(*(f"{stack.name}.{name}" for name in ALTERED))
+    for name in ALTERED:
+        names, rows = duck_current(stack, f"{stack.name}.{name}")
+        assert sorted(rows) == stack.server.query(f"SELECT {', '.join(names)} FROM {stack.name}.{name} ORDER BY n"), name
     stack.stop()
 
 
