@@ -99,15 +99,20 @@ BEGIN
 	ELSIF picked.work NOT IN ('cdc', 'epoch') THEN
 		RETURN ARRAY[picked.batch_id];
 	END IF;
-	SELECT array_agg(c.batch_id) INTO ids FROM (SELECT x.batch_id FROM _sluice.claimable x
+	SELECT array_agg(c.batch_id) INTO ids FROM (SELECT x.batch_id, sum(w.columns) OVER (ORDER BY x.batch_id <> picked.batch_id, x.oldest_at, x.batch_id) AS columns
+		FROM _sluice.claimable x
+		-- A worker holds what it is told of each column, some kilobytes, as long as the claim lasts.
+		LEFT JOIN LATERAL (SELECT jsonb_array_length(v.columns) AS columns FROM _sluice.batch b JOIN _sluice.schema_version v ON v.table_id = b.table_id AND v.version = b.version
+			WHERE b.batch_id = x.batch_id AND log AND b.work = 'cdc') w ON true
 		WHERE x.source_id = picked.source_id AND x.target_id = picked.target_id AND x.work = picked.work AND x.commit_no IS NULL
 		AND (picked.work = 'epoch' OR NOT log OR abs(_sluice.log_file(x.from_pos) - _sluice.log_file(picked.from_pos)) <= 1)
-		ORDER BY x.batch_id <> picked.batch_id, x.oldest_at, x.batch_id LIMIT least(greatest(most, 1), CASE WHEN log THEN 1024 ELSE 64 END)) c;
+		ORDER BY x.batch_id <> picked.batch_id, x.oldest_at, x.batch_id LIMIT least(greatest(most, 1), CASE WHEN log THEN 1024 ELSE 64 END)) c
+	WHERE c.batch_id = picked.batch_id OR coalesce(c.columns, 0) <= 6000;
 	SELECT array_agg(g.batch_id) INTO ids FROM (SELECT b.batch_id FROM _sluice.batch b WHERE b.batch_id = ANY (ids) ORDER BY b.batch_id FOR UPDATE SKIP LOCKED) g;
 	RETURN ids;
 END
 $$;
-COMMENT ON FUNCTION _sluice.batch_group(_sluice.batch, integer) IS 'The batches claimed together with one; of one log those that begin in the same file or the next, so that nobody waits for one that lags far behind';
+COMMENT ON FUNCTION _sluice.batch_group(_sluice.batch, integer) IS 'The batches claimed together with one; of one log those that begin in the same file or the next, so that nobody waits for one that lags far behind, with 6000 columns in all';
 
 CREATE FUNCTION _sluice.seals_doc(batch_id bigint) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
