@@ -208,6 +208,8 @@ AS $$
 	SELECT _sluice.trouble_set(t.table_id, 'error', f.code, f.message, coalesce(nullif(f.hint, ''), format('Mend it, then SELECT sluice.resume_table(%L);', t.name)))
 	FROM jsonb_to_recordset($2) f(table_id bigint, kind text, code text, message text, hint text) JOIN _sluice.tab t USING (table_id)
 	WHERE t.source_id = $1.source_id AND t.trouble IS NULL AND f.kind = 'permanent';
+	SELECT _sluice.trouble_set(t.table_id, 'lost', 'SL011', f.message, _sluice.resync_hint(t.name)) FROM jsonb_to_recordset($2) f(table_id bigint, kind text, message text) JOIN _sluice.tab t USING (table_id)
+	WHERE t.source_id = $1.source_id AND t.trouble IS NULL AND f.kind = 'lost' AND _sluice.is_log(t.source_id);
 	-- Asked again without failure: later cuts speak for it once more.
 	UPDATE _sluice.tab t SET probed_since = clock_timestamp()
 	WHERE t.source_id = $1.source_id AND t.probed_since = 'infinity' AND t.phase <> 'registered' AND coalesce(t.trouble, 'error') = 'error'

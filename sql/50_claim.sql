@@ -320,9 +320,12 @@ BEGIN
 	FROM _sluice.source_state s, _sluice.capture_instance c
 	-- A cut of a log that is gone must not begin a stream of the one that stands there now.
 	WHERE x.table_id = b.table_id AND s.source_id = b.source_id AND s.state <> 'rewound' AND c.source_id = b.source_id AND c.instance = x.instance
+		-- Nor may it begin where the log was cleaned up meanwhile.
+		AND (c.mark IS NULL OR c.start_before = c.start)
 	RETURNING x.* INTO t;
 	IF NOT FOUND THEN
 		PERFORM _sluice.batch_abandon(ids);  -- the capture instance or the log went meanwhile; planned again once it is known what there is
+		UPDATE _sluice.source_state x SET discover_asked_at = clock_timestamp() WHERE x.source_id = b.source_id AND _sluice.is_log(x.source_id);
 		RETURN '{}';
 	END IF;
 	INSERT INTO _sluice.epoch (table_id, epoch, incarnation, begun_at) VALUES (t.table_id, t.epoch, t.incarnation, t.epoch_at)

@@ -139,5 +139,17 @@ SELECT * FROM t.run(64);
 SELECT t.lpoll(65), t.lpoll(66);
 SELECT count(*) FROM t.run();
 SELECT * FROM t.lshow();
+-- What it would be scanned from is gone: lost, not asked for with every poll.
+SELECT t.lpoll(70, jsonb_build_object('failed', jsonb_build_array(jsonb_build_object('table_id', 1, 'kind', 'lost', 'code', '1236', 'message', 'the log above 40 was removed', 'hint', ''))));
+SELECT name, state, message FROM t.lshow() WHERE state IS NOT NULL;
+-- The log is cleaned up while an epoch waits for a runner: it begins with what a new discovery finds.
+SELECT count(*) FROM sluice.resync_table('shop.shop.t1');
+SELECT t.lpoll(80), t.facts3(80), t.lpoll(80);
+SELECT t.lpoll(100, jsonb_build_object('low', t.pos(90)));
+SELECT * FROM t.run(100);
+SELECT t.lask() -> 'discover' AS discover;
+SELECT t.facts3(110), t.lpoll(110, jsonb_build_object('low', t.pos(90)));
+SELECT * FROM t.run(110);
+SELECT * FROM t.lshow() WHERE name = 'shop.shop.t1';
 \c postgres
 DROP DATABASE r_log_poll;
