@@ -204,7 +204,7 @@ def read_back(name, column_type):
     if word in ("bit", "year"):
         return f"CAST(`{name}` + 0 AS CHAR)"
     if word in ("float", "double"):
-        return f"CAST(`{name}` + 0e0 AS CHAR)"
+        return f"`{name}` + 0e0"  # CAST(.. AS CHAR) of MySQL drops the last digit of some
     if word in ("binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob", "geometry", "point", "vector"):
         return f"CONCAT('0x', LOWER(HEX(`{name}`)))"
     if word == "uuid":

@@ -30,11 +30,11 @@ static int malformed(Error *error)
 }
 
 /* A length of seven bits a byte, the lowest first. */
-static int length_take(Wire *wire, uint64_t *ret)
+static int length_take(Bytes *wire, uint64_t *ret)
 {
     *ret = 0;
     for (unsigned shift = 0; shift < 35; shift += 7) {
-        const uint8_t *at = wire_take(wire, 1);
+        const uint8_t *at = bytes_take(wire, 1);
 
         if (!at)
             return -1;
@@ -45,22 +45,22 @@ static int length_take(Wire *wire, uint64_t *ret)
     return -1;
 }
 
-static int string_text(Wire wire, Buffer *text, Error *error)
+static int string_text(Bytes wire, Buffer *text, Error *error)
 {
     const uint8_t *data;
     uint64_t length;
 
-    if (length_take(&wire, &length) < 0 || !(data = wire_take(&wire, length)))
+    if (length_take(&wire, &length) < 0 || !(data = bytes_take(&wire, length)))
         return malformed(error);
     return document_quote((const char *)data, length, text, error);
 }
 
-static int opaque_text(Wire wire, Buffer *text, Error *error)
+static int opaque_text(Bytes wire, Buffer *text, Error *error)
 {
-    const uint8_t *type = wire_take(&wire, 1), *data;
+    const uint8_t *type = bytes_take(&wire, 1), *data;
     uint64_t length;
 
-    if (!type || length_take(&wire, &length) < 0 || !(data = wire_take(&wire, length)))
+    if (!type || length_take(&wire, &length) < 0 || !(data = bytes_take(&wire, length)))
         return malformed(error);
     return document_opaque(*type, data, length, text, error);
 }
@@ -104,7 +104,7 @@ static size_t number_width(uint8_t type)
     return type < sizeof widths ? widths[type] : 0;
 }
 
-static int value_text(uint8_t type, Wire wire, int depth, Buffer *text, Error *error);
+static int value_text(uint8_t type, Bytes wire, int depth, Buffer *text, Error *error);
 
 /* An object or array: count, size, entries of keys, entries of values; offsets count from its begin. */
 typedef struct Container {
@@ -115,7 +115,7 @@ typedef struct Container {
     const uint8_t *keys, *values;
 } Container;
 
-static int container_read(Wire wire, bool object, bool large, Container *ret)
+static int container_read(Bytes wire, bool object, bool large, Container *ret)
 {
     size_t key_entry, value_entry;
 
@@ -154,10 +154,10 @@ static int entry_text(const Container *container, size_t index, int depth, Buffe
     offset = little_endian(entry + 1, container->width);
     if (offset > container->size)
         return malformed(error);
-    return value_text(type, (Wire){container->begin + offset, container->begin + container->size}, depth, text, error);
+    return value_text(type, bytes_of(container->begin + offset, container->size - offset), depth, text, error);
 }
 
-static int container_text(Wire wire, bool object, bool large, int depth, Buffer *text, Error *error)
+static int container_text(Bytes wire, bool object, bool large, int depth, Buffer *text, Error *error)
 {
     Container container;
 
@@ -173,7 +173,7 @@ static int container_text(Wire wire, bool object, bool large, int depth, Buffer 
     return buffer_append(text, object ? "}" : "]", 1, error);
 }
 
-static int value_text(uint8_t type, Wire wire, int depth, Buffer *text, Error *error)
+static int value_text(uint8_t type, Bytes wire, int depth, Buffer *text, Error *error)
 {
     size_t width = number_width(type);
 
@@ -191,5 +191,5 @@ int document_text(const uint8_t *data, size_t length, Buffer *text, Error *error
     /* What an INSERT IGNORE without a value leaves in a column that is NOT NULL. */
     if (length == 0)
         return buffer_text(text, "null", error);
-    return value_text(data[0], (Wire){data + 1, data + length}, 0, text, error);
+    return value_text(data[0], bytes_of(data + 1, length - 1), 0, text, error);
 }

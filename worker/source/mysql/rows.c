@@ -162,28 +162,28 @@ static int image_complete(const RowPlan *plan, const uint8_t *present, Error *er
 int rows_open(RowsCursor *cursor, RowPlan *plan, const BinlogItem *item, LogPosition at, uint64_t inner, Error *error)
 {
     bool update = item->code == ROWS_UPDATE_V1 || item->code == ROWS_UPDATE;
-    Wire wire = {item->data, item->data + item->length};
+    Bytes wire = bytes_of(item->data, item->length);
     uint64_t count, bitmap = ((uint64_t)plan->count + 7) / 8;
     const uint8_t *extra;
 
     *cursor = (RowsCursor){.plan = plan, .code = item->code, .commit_us = item->commit_us, .position = {.at = at, .inner = inner, .row = 0}, .behind = -1};
     if (item->code < ROWS_WRITE_V1 || item->code > ROWS_DELETE || (item->code > ROWS_DELETE_V1 && item->code < ROWS_WRITE))
         return error_set(error, ERROR_INTERNAL, NULL, "event type %d has no rows", item->code);
-    if (!wire_take(&wire, 8)) /* id of the table, flags */
+    if (!bytes_take(&wire, 8)) /* id of the table, flags */
         return image_short(plan, error);
     if (item->code >= ROWS_WRITE) {
         /* Its length counts itself. */
-        extra = wire_take(&wire, 2);
-        if (!extra || little_endian(extra, 2) < 2 || !wire_take(&wire, little_endian(extra, 2) - 2))
+        extra = bytes_take(&wire, 2);
+        if (!extra || little_endian(extra, 2) < 2 || !bytes_take(&wire, little_endian(extra, 2) - 2))
             return image_short(plan, error);
     }
-    if (wire_packed(&wire, &count) < 0)
+    if (packed_take(&wire, &count) < 0)
         return image_short(plan, error);
     if (count != (uint64_t)plan->count)
         return error_set(error, ERROR_INTERNAL, NULL, "a rows event of %.200s.%.200s has %llu columns, its table map %d", plan->spec.map->schema,
                          plan->spec.map->table, (unsigned long long)count, plan->count);
-    cursor->present = wire_take(&wire, bitmap);
-    cursor->present_after = update ? wire_take(&wire, bitmap) : cursor->present;
+    cursor->present = bytes_take(&wire, bitmap);
+    cursor->present_after = update ? bytes_take(&wire, bitmap) : cursor->present;
     if (!cursor->present || !cursor->present_after)
         return image_short(plan, error);
     cursor->at = wire.at;
@@ -194,35 +194,35 @@ int rows_open(RowsCursor *cursor, RowPlan *plan, const BinlogItem *item, LogPosi
 }
 
 /* One value at wire->at: its bytes, *length of them; NULL where the event ends before. */
-static const uint8_t *value_take(const Value *value, Wire *wire, size_t *length)
+static const uint8_t *value_take(const Value *value, Bytes *wire, size_t *length)
 {
     const uint8_t *prefix;
 
     if (value->width) {
         *length = value->width;
-        return wire_take(wire, value->width);
+        return bytes_take(wire, value->width);
     }
-    prefix = wire_take(wire, value->prefix);
+    prefix = bytes_take(wire, value->prefix);
     if (!prefix)
         return NULL;
     *length = prefix[0];
     if (value->prefix > 1)
         *length = little_endian(prefix, value->prefix);
-    return wire_take(wire, *length);
+    return bytes_take(wire, *length);
 }
 
 
-static const uint8_t *nulls_take(const RowPlan *plan, Wire *wire, const uint8_t *present)
+static const uint8_t *nulls_take(const RowPlan *plan, Bytes *wire, const uint8_t *present)
 {
     uint64_t bits = 0;
 
     for (int i = 0; i < plan->count; i++)
         bits += bit_is(present, i);
-    return wire_take(wire, (bits + 7) / 8);
+    return bytes_take(wire, (bits + 7) / 8);
 }
 
 /* Goes behind an image; where each value lies into ret[count], where it is not NULL. */
-static int image_pass(const RowPlan *plan, Wire *wire, const uint8_t *present, Slice *ret, Error *error)
+static int image_pass(const RowPlan *plan, Bytes *wire, const uint8_t *present, Slice *ret, Error *error)
 {
     const uint8_t *nulls = nulls_take(plan, wire, present);
     int bit = 0;
@@ -244,7 +244,7 @@ static int image_pass(const RowPlan *plan, Wire *wire, const uint8_t *present, S
 }
 
 /* An image into the row under construction. */
-static int image_decode(const RowPlan *plan, Wire *wire, const uint8_t *present, ColumnBatch *batch, Error *error)
+static int image_decode(const RowPlan *plan, Bytes *wire, const uint8_t *present, ColumnBatch *batch, Error *error)
 {
     const uint8_t *nulls = nulls_take(plan, wire, present);
     int bit = 0;
@@ -273,7 +273,7 @@ static int image_decode(const RowPlan *plan, Wire *wire, const uint8_t *present,
 }
 
 /* The key of the row under construction, for an error: its values as far as they are numbers or texts. */
-static void key_text(const RowPlan *plan, Wire wire, const uint8_t *present, ColumnBatch *batch, char ret[KEY_TEXT_MAX])
+static void key_text(const RowPlan *plan, Bytes wire, const uint8_t *present, ColumnBatch *batch, char ret[KEY_TEXT_MAX])
 {
     size_t length = 0;
     Error ignored;
@@ -306,10 +306,10 @@ static void key_text(const RowPlan *plan, Wire wire, const uint8_t *present, Col
     }
 }
 
-static int row_add(RowsCursor *cursor, Wire *wire, const uint8_t *present, char op, uint64_t number, ColumnBatch *batch, Error *error)
+static int row_add(RowsCursor *cursor, Bytes *wire, const uint8_t *present, char op, uint64_t number, ColumnBatch *batch, Error *error)
 {
     RowPosition position = cursor->position;
-    Wire begin = *wire;
+    Bytes begin = *wire;
 
     position.row = number;
     if (cursor->behind >= 0 && number <= (uint64_t)cursor->behind)
@@ -357,7 +357,7 @@ static bool key_same(const RowPlan *plan)
 static int single_next(RowsCursor *cursor, char op, ColumnBatch *batch, Error *error)
 {
     RowPlan *plan = cursor->plan;
-    Wire wire = {cursor->at, cursor->end};
+    Bytes wire = bytes_of(cursor->at, (size_t)(cursor->end - cursor->at));
     uint64_t number = cursor->position.row++;
 
     if (plan->row_end >= 0) {
@@ -379,7 +379,7 @@ static int single_next(RowsCursor *cursor, char op, ColumnBatch *batch, Error *e
 static int judged_next(RowsCursor *cursor, uint64_t number, ColumnBatch *batch, Error *error)
 {
     RowPlan *plan = cursor->plan;
-    Wire before = {cursor->at, cursor->end}, wire = before, after;
+    Bytes before = bytes_of(cursor->at, (size_t)(cursor->end - cursor->at)), wire = before, after;
     bool was, is, moved;
     char op;
 
@@ -404,7 +404,7 @@ static int update_next(RowsCursor *cursor, ColumnBatch *batch, Error *error)
 {
     RowPlan *plan = cursor->plan;
     uint64_t number = cursor->position.row;
-    Wire wire = {cursor->at, cursor->end};
+    Bytes wire = bytes_of(cursor->at, (size_t)(cursor->end - cursor->at));
 
     cursor->position.row += 2;
     if (plan->spec.before || plan->spec.images || plan->row_end >= 0)

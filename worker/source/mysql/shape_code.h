@@ -1,12 +1,10 @@
 /*
- * shape_code.h - the type codes of the log (MySQL internals, "Column types", enum_field_types; MariaDB sql/field.h for 140 and 141) and a reader of its integers.
+ * shape_code.h - the type codes of the log (MySQL internals, "Column types", enum_field_types; MariaDB sql/field.h for 140 and 141) and its integers.
  */
 #ifndef SLUICE_MYSQL_SHAPE_CODE_H
 #define SLUICE_MYSQL_SHAPE_CODE_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "source/mysql/bytes.h"
 
 enum {
     CODE_TINY = 1,
@@ -56,22 +54,14 @@ static inline unsigned shape_code_bytes(uint16_t meta)
     return (high & 0x30) == 0x30 ? meta & 0xffu : (meta & 0xffu) | ((high & 0x30) ^ 0x30) << 4;
 }
 
-/* Bytes from outside and how far they have been read. */
-typedef struct Wire {
-    const uint8_t *at, *end;
-} Wire;
-
-/* `length` bytes, or NULL where there are not as many. */
-static inline const uint8_t *wire_take(Wire *wire, uint64_t length)
+/* "int<lenenc>"; -1: the bytes end in it. */
+static inline int packed_take(Bytes *bytes, uint64_t *ret)
 {
-    const uint8_t *at = wire->at;
-
-    if (length > (uint64_t)(wire->end - at))
-        return NULL;
-    wire->at += length;
-    return at;
+    *ret = bytes_packed(bytes);
+    return bytes->short_of ? -1 : 0;
 }
 
+/* Of a value whose length is known. */
 static inline uint64_t little_endian(const uint8_t *bytes, size_t length)
 {
     uint64_t value = 0;
@@ -88,26 +78,6 @@ static inline uint64_t big_endian(const uint8_t *bytes, size_t length)
     for (size_t i = 0; i < length; i++)
         value = value << 8 | bytes[i];
     return value;
-}
-
-/* A length-encoded integer (MySQL client protocol, "Integer types"); -1: the bytes end in it. */
-static inline int wire_packed(Wire *wire, uint64_t *ret)
-{
-    static const uint8_t widths[] = {[0xfc - 0xfb] = 2, [0xfd - 0xfb] = 3, [0xfe - 0xfb] = 8};
-    const uint8_t *at = wire_take(wire, 1);
-    const uint8_t *more;
-
-    if (!at || *at == 0xfb || *at == 0xff)
-        return -1;
-    if (*at < 0xfb) {
-        *ret = *at;
-        return 0;
-    }
-    more = wire_take(wire, widths[*at - 0xfb]);
-    if (!more)
-        return -1;
-    *ret = little_endian(more, widths[*at - 0xfb]);
-    return 0;
 }
 
 #endif

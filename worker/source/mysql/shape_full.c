@@ -15,7 +15,7 @@ typedef struct Full {
     const TableMap *map;
     const cJSON *known_json;
     Shape known;
-    Wire members[2]; /* of enum and of set columns */
+    Bytes members[2]; /* of enum and of set columns */
 } Full;
 
 static const char *integer_word(uint8_t code)
@@ -115,7 +115,7 @@ static void map_type(const TableMap *map, int index, char *ret, size_t size)
 }
 
 /* The list of the next enum or set column. Texts are in the column's character set. */
-static int members_take(Wire *wire, const char *charset_name, cJSON **ret, Error *error)
+static int members_take(Bytes *wire, const char *charset_name, cJSON **ret, Error *error)
 {
     Charset *charset = NULL;
     uint64_t count, length;
@@ -127,13 +127,13 @@ static int members_take(Wire *wire, const char *charset_name, cJSON **ret, Error
     list = cJSON_CreateArray();
     buffer_init(&text, MEMBER_BYTES_MAX * 4);
     error_set(error, ERROR_INTERNAL, NULL, "a table map has a malformed list of members");
-    if (!list || wire_packed(wire, &count) < 0 || count > MEMBERS_MAX)
+    if (!list || packed_take(wire, &count) < 0 || count > MEMBERS_MAX)
         goto fail;
     for (uint64_t i = 0; i < count; i++) {
         const uint8_t *data;
 
         buffer_clear(&text);
-        if (wire_packed(wire, &length) < 0 || length > MEMBER_BYTES_MAX || !(data = wire_take(wire, length)))
+        if (packed_take(wire, &length) < 0 || length > MEMBER_BYTES_MAX || !(data = bytes_take(wire, length)))
             goto fail;
         if ((charset ? charset_text(charset, data, length, &text, error) : buffer_append(&text, data, length, error)) < 0 ||
             buffer_terminate(&text, error) < 0 || !cJSON_AddItemToArray(list, cJSON_CreateString(text.data)))
@@ -248,8 +248,10 @@ int shape_of_map(const TableMap *map, const cJSON *known, cJSON **ret, Error *er
 
     if (!map->full)
         return error_set(error, ERROR_INTERNAL, NULL, "the table map of %.200s.%.200s has no names", map->schema, map->table);
-    for (int i = 0; i < 2; i++)
-        full.members[i] = (Wire){map->values[i], map->values[i] ? map->values[i] + map->values_length[i] : NULL};
+    for (int i = 0; i < 2; i++) {
+        if (map->values[i])
+            full.members[i] = bytes_of(map->values[i], map->values_length[i]);
+    }
     if (known && cJSON_GetArraySize(known) > 0 && shape_parse(known, &full.known, error) < 0)
         return -1;
     list = cJSON_CreateArray();

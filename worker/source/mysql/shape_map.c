@@ -31,7 +31,7 @@ typedef struct MapParse {
     bool geometry;    /* a geometry has a collation: in MariaDB */
     bool names_there;
     char *names; /* next free byte for a name */
-    Wire wire;
+    Bytes wire;
 } MapParse;
 
 static int malformed(const TableMap *map, const char *what, Error *error)
@@ -92,13 +92,13 @@ static int column_next(const MapParse *parse, ColumnTest test, int from)
     return from;
 }
 
-static int name_read(Wire *wire, char *ret, size_t size)
+static int name_read(Bytes *wire, char *ret, size_t size)
 {
-    const uint8_t *length = wire_take(wire, 1), *text;
+    const uint8_t *length = bytes_take(wire, 1), *text;
 
     if (!length || *length >= size)
         return -1;
-    text = wire_take(wire, (uint64_t)*length + 1);
+    text = bytes_take(wire, (uint64_t)*length + 1);
     if (!text || text[*length] != 0)
         return -1;
     memcpy(ret, text, (size_t)*length + 1);
@@ -148,18 +148,19 @@ static int meta_width(uint8_t code)
 static int meta_parse(MapParse *parse, Error *error)
 {
     TableMap *map = parse->map;
+    const uint8_t *begin;
     uint64_t length;
-    Wire meta;
+    Bytes meta;
 
-    if (wire_packed(&parse->wire, &length) < 0)
+    if (packed_take(&parse->wire, &length) < 0)
         return malformed(map, "length of metadata", error);
-    meta.at = wire_take(&parse->wire, length);
-    if (!meta.at)
+    begin = bytes_take(&parse->wire, length);
+    if (!begin)
         return malformed(map, "length of metadata", error);
-    meta.end = meta.at + length;
+    meta = bytes_of(begin, length);
     for (int i = 0; i < map->count; i++) {
         int width = meta_width(map->types[i]);
-        const uint8_t *at = width < 0 ? NULL : wire_take(&meta, (uint64_t)width);
+        const uint8_t *at = width < 0 ? NULL : bytes_take(&meta, (uint64_t)width);
 
         if (width < 0)
             return error_set(error, ERROR_PERMANENT, "Leave the table out: sluice.drop_table.", "column %d of %.200s.%.200s has the type code %d, which is unknown",
@@ -176,7 +177,7 @@ static int meta_parse(MapParse *parse, Error *error)
     return 0;
 }
 
-static int signedness_parse(MapParse *parse, Wire value, uint8_t *ret, Error *error)
+static int signedness_parse(MapParse *parse, Bytes value, uint8_t *ret, Error *error)
 {
     size_t bit = 0;
 
@@ -191,20 +192,20 @@ static int signedness_parse(MapParse *parse, Wire value, uint8_t *ret, Error *er
 }
 
 /* One collation for all columns of `test`, then pairs of a column's number among them and another collation. */
-static int collation_default_parse(MapParse *parse, Wire value, ColumnTest test, Error *error)
+static int collation_default_parse(MapParse *parse, Bytes value, ColumnTest test, Error *error)
 {
     TableMap *map = parse->map;
     uint64_t number, index;
     int column = 0;
     uint64_t at = 0;
 
-    if (wire_packed(&value, &number) < 0)
+    if (packed_take(&value, &number) < 0)
         return malformed(map, "collation", error);
     for (int i = column_next(parse, test, 0); i < map->count; i = column_next(parse, test, i + 1))
         map->collation[i] = (uint32_t)number;
     column = column_next(parse, test, 0);
     while (value.at < value.end) {
-        if (wire_packed(&value, &index) < 0 || wire_packed(&value, &number) < 0 || index < at)
+        if (packed_take(&value, &index) < 0 || packed_take(&value, &number) < 0 || index < at)
             return malformed(map, "collation", error);
         for (; at < index && column < map->count; at++)
             column = column_next(parse, test, column + 1);
@@ -215,19 +216,19 @@ static int collation_default_parse(MapParse *parse, Wire value, ColumnTest test,
     return 0;
 }
 
-static int collation_list_parse(MapParse *parse, Wire value, ColumnTest test, Error *error)
+static int collation_list_parse(MapParse *parse, Bytes value, ColumnTest test, Error *error)
 {
     uint64_t number;
 
     for (int i = column_next(parse, test, 0); i < parse->map->count; i = column_next(parse, test, i + 1)) {
-        if (wire_packed(&value, &number) < 0)
+        if (packed_take(&value, &number) < 0)
             return malformed(parse->map, "collation", error);
         parse->map->collation[i] = (uint32_t)number;
     }
     return 0;
 }
 
-static int names_parse(MapParse *parse, Wire value, Error *error)
+static int names_parse(MapParse *parse, Bytes value, Error *error)
 {
     TableMap *map = parse->map;
 
@@ -235,9 +236,9 @@ static int names_parse(MapParse *parse, Wire value, Error *error)
         uint64_t length;
         const uint8_t *text;
 
-        if (wire_packed(&value, &length) < 0 || length > 512)
+        if (packed_take(&value, &length) < 0 || length > 512)
             return malformed(map, "column name", error);
-        text = wire_take(&value, length);
+        text = bytes_take(&value, length);
         if (!text)
             return malformed(map, "column name", error);
         map->names[i] = parse->names;
@@ -249,7 +250,7 @@ static int names_parse(MapParse *parse, Wire value, Error *error)
     return 0;
 }
 
-static int collations_parse(MapParse *parse, uint8_t type, Wire value, Error *error)
+static int collations_parse(MapParse *parse, uint8_t type, Bytes value, Error *error)
 {
     ColumnTest test = type == OPTION_DEFAULT_CHARSET || type == OPTION_COLUMN_CHARSET ? is_text : is_enum_or_set;
 
@@ -258,7 +259,7 @@ static int collations_parse(MapParse *parse, uint8_t type, Wire value, Error *er
     return collation_list_parse(parse, value, test, error);
 }
 
-static int option_parse(MapParse *parse, uint8_t type, Wire value, uint8_t *signs, Error *error)
+static int option_parse(MapParse *parse, uint8_t type, Bytes value, uint8_t *signs, Error *error)
 {
     switch (type) {
     case OPTION_SIGNEDNESS:
@@ -284,7 +285,7 @@ static int option_parse(MapParse *parse, uint8_t type, Wire value, uint8_t *sign
     }
 }
 
-static bool option_there(Wire wire, uint8_t wanted)
+static bool option_there(Bytes wire, uint8_t wanted)
 {
     uint64_t length;
 
@@ -293,7 +294,7 @@ static bool option_there(Wire wire, uint8_t wanted)
 
         if (type == wanted)
             return true;
-        if (wire_packed(&wire, &length) < 0 || !wire_take(&wire, length))
+        if (packed_take(&wire, &length) < 0 || !bytes_take(&wire, length))
             return false;
     }
     return false;
@@ -306,16 +307,15 @@ static int options_parse(MapParse *parse, uint8_t *signs, Error *error)
     parse->geometry = !option_there(parse->wire, OPTION_VISIBILITY);
     while (parse->wire.at < parse->wire.end) {
         uint8_t type = *parse->wire.at++;
+        const uint8_t *value;
         uint64_t length;
-        Wire value;
 
-        if (wire_packed(&parse->wire, &length) < 0)
+        if (packed_take(&parse->wire, &length) < 0)
             return malformed(parse->map, "option", error);
-        value.at = wire_take(&parse->wire, length);
-        if (!value.at)
+        value = bytes_take(&parse->wire, length);
+        if (!value)
             return malformed(parse->map, "option", error);
-        value.end = value.at + length;
-        if (option_parse(parse, type, value, signs, error) < 0)
+        if (option_parse(parse, type, bytes_of(value, length), signs, error) < 0)
             return -1;
     }
     return 0;
@@ -341,18 +341,18 @@ static int memory_take(MapParse *parse, size_t length, uint8_t **signs, Error *e
 
 int table_map_parse(const uint8_t *data, size_t length, TableMap *ret, Error *error)
 {
-    MapParse parse = {.map = ret, .wire = {data, data + length}};
+    MapParse parse = {.map = ret, .wire = bytes_of(data, length)};
     const uint8_t *head;
     uint8_t *signs;
     uint64_t count;
 
     memset(ret, 0, sizeof *ret);
-    head = wire_take(&parse.wire, 8);
+    head = bytes_take(&parse.wire, 8);
     if (!head || name_read(&parse.wire, ret->schema, sizeof ret->schema) < 0 || name_read(&parse.wire, ret->table, sizeof ret->table) < 0 ||
-        wire_packed(&parse.wire, &count) < 0 || count < 1 || count > SHAPE_COLUMNS_MAX)
+        packed_take(&parse.wire, &count) < 0 || count < 1 || count > SHAPE_COLUMNS_MAX)
         return malformed(ret, "head", error);
     ret->table_id = little_endian(head, 6);
-    ret->types = wire_take(&parse.wire, count);
+    ret->types = bytes_take(&parse.wire, count);
     if (!ret->types)
         return malformed(ret, "list of types", error);
     ret->count = (int)count;
@@ -360,7 +360,7 @@ int table_map_parse(const uint8_t *data, size_t length, TableMap *ret, Error *er
         return -1;
     if (meta_parse(&parse, error) < 0)
         goto fail;
-    ret->nullable = wire_take(&parse.wire, (count + 7) / 8);
+    ret->nullable = bytes_take(&parse.wire, (count + 7) / 8);
     if (!ret->nullable) {
         malformed(ret, "bitmap of nullable columns", error);
         goto fail;
