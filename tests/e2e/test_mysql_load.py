@@ -262,6 +262,25 @@ def test_without_gtids_a_load_is_refused_or_takes_a_lock_for_a_moment(make_mysql
     stack.stop()
 
 
+def test_value_above_the_limit_stops_its_table_by_column_and_key_and_no_other(mysql_stack):
+    stack = mysql_stack
+    types = {"t_text": "longtext", "t_small": "text", "t_blob": "mediumblob", "t_wide": "varchar(3000)", "t_latin": "mediumtext CHARACTER SET latin1"}
+    for name, type in types.items():
+        stack.write(f"CREATE TABLE {name} (a int, b varchar(9), v {type}, PRIMARY KEY (a, b)) CHARACTER SET utf8mb4")
+        stack.write(f"INSERT INTO {name} VALUES (1, 'x', REPEAT('v', 2048)), (2, 'y', REPEAT('{'ä' if name == 't_latin' else 'v'}', {2048 if name == 't_latin' else 2049}))")
+    stack.write("CREATE TABLE fits (a int PRIMARY KEY, v longtext); INSERT INTO fits VALUES (1, REPEAT('v', 2048)), (2, NULL), (3, '')")
+    stack.register()
+    for name in (*types, "fits"):
+        stack.add_table(f"{stack.name}.{name}", max_value_bytes=2048)
+    stack.start()
+    stack.wait_state(f"{stack.name}.fits")
+    for name in types:
+        row = stack.wait_state(f"{stack.name}.{name}", "error")
+        assert '"v"' in row["message"] and "(2, y)" in row["message"] and "2048" in row["message"] and "max_value_bytes" in row["hint"], row
+    assert {row["a"]: row["v"] and len(row["v"]) for row in stack.landed().of(f"{stack.name}.fits")[0].rows} in ({1: 2048, 2: None, 3: ""}, {"1": 2048, "2": None, "3": ""})
+    stack.stop()
+
+
 # ---- tables without a key ----------------------------------------------------------
 def bag_of(stack, table):
     return {tuple(value for _, _, value in row): count for row, count in stack.landed().bag(table).items()}
