@@ -18,7 +18,6 @@ static int field_parse(const cJSON *column, Field *field, Error *error)
     field->precision = (uint8_t)json_integer(column, "precision", 0);
     field->scale = (uint8_t)json_integer(column, "scale", 0);
     field->nullable = json_boolean(column, "nullable", true);
-    field->utc = json_boolean(column, "utc", false);
     field->large = json_boolean(column, "large", false);
     field->utc = json_boolean(column, "utc", false);
     field->key_ordinal = (int)json_integer(column, "key_ordinal", 0);

@@ -144,7 +144,7 @@ bool shape_hidden(const TableMap *map, int index)
 }
 
 static const char misfit_hint[] =
-    "SELECT sluice.refresh of the source reads the columns again; SET GLOBAL binlog_row_metadata = FULL lets the log tell them.";
+    "CALL sluice.refresh of the source reads the columns again; SET GLOBAL binlog_row_metadata = FULL lets the log tell them.";
 
 static int misfit(const Shape *shape, const TableMap *map, int index, int column, Error *error)
 {

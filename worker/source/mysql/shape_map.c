@@ -163,7 +163,7 @@ static int meta_parse(MapParse *parse, Error *error)
         const uint8_t *at = width < 0 ? NULL : bytes_take(&meta, (uint64_t)width);
 
         if (width < 0)
-            return error_set(error, ERROR_PERMANENT, "Leave the table out: sluice.drop_table.", "column %d of %.200s.%.200s has the type code %d, which is unknown",
+            return error_set(error, ERROR_PERMANENT, "SELECT sluice.drop_table(...) leaves the table out.", "column %d of %.200s.%.200s has the type code %d, which is unknown",
                              i + 1, map->schema, map->table, map->types[i]);
         if (!at)
             return malformed(map, "metadata", error);

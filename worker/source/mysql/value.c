@@ -98,7 +98,7 @@ int value_choose(const ValueSpec *spec, Value *ret, Error *error)
     if (value_number_choose(spec, ret) < 0 || value_time_choose(spec, ret) < 0 || value_text_choose(spec, ret, error) < 0)
         return -1;
     if (!ret->decode)
-        return error_set(error, ERROR_PERMANENT, "SELECT sluice.refresh of the source; leave the column out if it stays.",
+        return error_set(error, ERROR_PERMANENT, "CALL sluice.refresh of the source; leave the column out if it stays.",
                          "column \"%.200s\" is %s and cannot land as %s", field->source_name, spec->column->source_type, column_type_name(field->type));
     return 0;
 }

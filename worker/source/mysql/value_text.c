@@ -204,7 +204,7 @@ static int texts_choose(const ValueSpec *spec, Value *ret, Error *error)
     int count = cJSON_GetArraySize(spec->column->values), index = 0;
 
     if (count < 1)
-        return error_set(error, ERROR_PERMANENT, "SELECT sluice.refresh of the source.", "the members of the %s column \"%.200s\" are not known",
+        return error_set(error, ERROR_PERMANENT, "CALL sluice.refresh of the source.", "the members of the %s column \"%.200s\" are not known",
                          spec->column->source_type, spec->column->name);
     ret->texts = calloc((size_t)count, sizeof *ret->texts);
     if (!ret->texts)
