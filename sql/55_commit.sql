@@ -117,6 +117,8 @@ AS $$
 	UPDATE _sluice.tab t SET position = greatest(t.position, b.to_pos)::_sluice.pos,
 		-- A change noted after this batch was planned is the oldest unread one now.
 		pending_since = CASE WHEN t.newest > b.to_pos THEN coalesce(b.cut_time, clock_timestamp()) END,
+		-- What landed during a load has deletes to come, though the load saw neither: streaming goes on here, not at the load's L.
+		load_low = CASE WHEN b.fence THEN t.load_low ELSE least(t.load_low, b.from_pos) END::_sluice.pos,
 		phase = CASE WHEN b.fence THEN 'streaming' ELSE t.phase END, committed_at = clock_timestamp(), fail_count = 0, retry_at = NULL,
 		code = CASE WHEN t.trouble IS NOT NULL THEN t.code END, message = CASE WHEN t.trouble IS NOT NULL THEN t.message END,
 		hint = CASE WHEN t.trouble IS NOT NULL THEN t.hint END

@@ -79,6 +79,9 @@ DECLARE
 	s _sluice.source := _sluice.source_find($1);
 	t _sluice.tab;
 BEGIN
+	-- A table that is not read again, since it is refused below, has lost what stands between.
+	PERFORM _sluice.log_lost(x, format('the log was taken up behind what stopped it: %s', x.message)) FROM _sluice.source_state x
+	WHERE x.source_id = s.source_id AND x.state = 'error' AND _sluice.is_log(x.source_id);
 	UPDATE _sluice.source_state x SET state = 'new', code = NULL, message = NULL, hint = NULL, position = NULL, mark = NULL, low = NULL, identity = NULL, ddl_after = NULL, instances_md5 = NULL,
 		discover_asked_at = clock_timestamp(), next_poll_at = NULL, generation = x.generation + 1
 	-- A log that cannot be read on from the cut (its history diverged, a statement stands in it) is taken up at its end.
@@ -89,12 +92,6 @@ BEGIN
 		UPDATE _sluice.capture_instance c SET start = NULL, start_before = NULL, ahead = false WHERE c.source_id = s.source_id;
 		DELETE FROM _sluice.log_mark m WHERE m.source_id = s.source_id;
 		UPDATE _sluice.tab x SET trouble = 'error', hint = _sluice.resync_hint(x.name) WHERE x.source_id = s.source_id AND x.trouble = 'rewound';
-	END IF;
-	-- What stopped the reader of one log stands in it: it is taken up behind that, and a table that is not read again has lost what is between.
-	PERFORM _sluice.log_lost(x, format('the log was taken up behind what stopped it: %s', x.message)) FROM _sluice.source_state x
-	WHERE x.source_id = s.source_id AND x.state = 'error' AND x.position IS NOT NULL AND _sluice.is_log(x.source_id);
-	IF FOUND THEN
-		UPDATE _sluice.source_state x SET next_poll_at = NULL, generation = x.generation + 1 WHERE x.source_id = s.source_id;
 	END IF;
 	FOR t IN SELECT * FROM _sluice.tab x WHERE x.source_id = s.source_id AND x.wanted <> 'dropped' ORDER BY x.name LOOP
 		BEGIN
