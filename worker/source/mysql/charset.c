@@ -59,13 +59,6 @@ static const CharsetName *name_find(const char *name)
     return NULL;
 }
 
-bool charset_known(const char *name)
-{
-    uint16_t codes[256];
-
-    return name_find(name) || charset_table(name, codes);
-}
-
 static size_t code_put(uint32_t code, char *ret)
 {
     if (code > UNICODE_MAX || (code >= 0xd800 && code < 0xe000))
@@ -114,7 +107,7 @@ int charset_open(const char *name, Charset **ret, Error *error)
         charset->converter = iconv_open("UTF-8", known->iconv);
         if (charset->converter == (iconv_t)-1) {
             free(charset);
-            return error_set(error, ERROR_PERMANENT, "Install the C library's character sets (Debian: libc-bin).",
+            return error_set(error, ERROR_PERMANENT, "Install the C library's character sets (Debian: libc6, from 13 on libc-gconv-modules-extra).",
                              "the character set %.64s (%s) is unknown to this machine", name, known->iconv);
         }
     }
@@ -122,6 +115,17 @@ int charset_open(const char *name, Charset **ret, Error *error)
         charset->lengths[byte] = (uint8_t)code_put(codes[byte], charset->texts[byte]);
     *ret = charset;
     return 0;
+}
+
+bool charset_known(const char *name)
+{
+    Charset *charset = NULL;
+    Error ignored;
+
+    if (charset_open(name, &charset, &ignored) < 0)
+        return false;
+    charset_close(charset);
+    return true;
 }
 
 void charset_close(Charset *charset)
