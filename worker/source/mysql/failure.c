@@ -148,10 +148,24 @@ static const Text refused_dump[] = {
      "A binary log of the server is damaged; sluice.resync_source loads anew."},
 };
 
+/* libmariadb has one number for all of TLS; these are a server that goes away while it shakes hands. */
+static const char *const tls_cut[] = {"unexpected eof", "reset by peer", "broken pipe", "error: success", "timed out"};
+
+static bool tls_is_cut(unsigned number, const char *text)
+{
+    for (size_t i = 0; number == 2026 && i < sizeof tls_cut / sizeof tls_cut[0]; i++) {
+        if (strcasestr(text, tls_cut[i]))
+            return true;
+    }
+    return false;
+}
+
 static void classify(unsigned number, const char *text, ErrorKind *kind, const char **hint)
 {
-    *kind = ERROR_PERMANENT;
+    *kind = tls_is_cut(number, text) ? ERROR_TRANSIENT : ERROR_PERMANENT;
     *hint = NULL;
+    if (*kind == ERROR_TRANSIENT)
+        return;
     if (number == 1236) {
         for (size_t i = 0; i < sizeof refused_dump / sizeof refused_dump[0]; i++) {
             if (strcasestr(text, refused_dump[i].part)) {
