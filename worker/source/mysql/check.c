@@ -111,7 +111,7 @@ static int check_server(Check *check, bool mariadb, const cJSON *options, const 
 int mysql_source_check(bool mariadb, const cJSON *options, const char *password, Beat beat, cJSON **answer, Error *error)
 {
     Check check = {.stopped = false};
-    SessionOptions login;
+    SessionOptions login = {.mariadb = mariadb};
     Error failure;
     int status = 0;
 

@@ -1,6 +1,8 @@
 /* mysql.c - see mysql.h; a source and its connection for statements */
 #include "source/mysql/mysql.h"
 #include "source/mysql/follow.h"
+#include "source/mysql/log_stage.h"
+#include "source/mysql/log_stream.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -46,6 +48,8 @@ void mysql_source_close(Source *base)
     MySql *source = (MySql *)base;
 
     binlog_close(source->binlog);
+    log_stream_close(source->stream);
+    log_stage_free(source->stage);
     follow_free(source->follow);
     session_close(&source->session);
     source_free(source);
