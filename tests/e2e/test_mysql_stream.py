@@ -73,12 +73,13 @@ def test_a_stream_stays_open_from_one_range_to_the_next(mysql_stack):
     table, = create(stack, "one")
     stack.set("runners", 1)
     streaming(stack, [table])
-    seen = set()
-    for n in range(3):
+    seen = []
+    for n in range(4):
         insert(stack, "one", 1 + 10 * n, 5)
         stack.wait_uploaded(table)
-        seen.add(tuple(sorted(row[0] for row in dump_threads(stack))))
-    assert len(seen) == 1 and len(min(seen)) == 2, f"{seen}: the poller's stream and the runner's, each opened once"
+        seen.append({row[0] for row in dump_threads(stack)})
+    # One that was closed may be listed until the server's next heartbeat finds it so; none may be new.
+    assert all(later <= sooner for sooner, later in zip(seen, seen[1:])) and len(seen[0]) >= 2, f"{seen}: a stream was opened again"
 
 
 # ---- whoever dies -----------------------------------------------------------------
@@ -326,13 +327,11 @@ def test_two_hundred_tables_share_one_stream(mysql_stack):
     stack.sql("SELECT sluice.add_tables(%s, %s, 'lake', options => %s)", stack.name, f"{stack.schema}.t%", '{"max_file_age": 0.5, "compression": "none"}')
     stack.wait(lambda: stack.one("SELECT count(*) FROM sluice.table_status WHERE state = 'streaming'") == 200, "all tables stream", 240)
     connection = stack.server.connect(stack.name)
-    most = 0
     for first in range(1, 4):
         stack.write(";".join(f"INSERT INTO {name} VALUES ({first}, {first}, '{name}')" for name in names), connection)
-        most = max(most, len(dump_threads(stack)))
     connection.close()
     stack.wait(lambda: stack.one("SELECT sum(rows) FROM sluice.file WHERE kind = 'cdc'") == 600, "all changes landed", 120)
-    most = max(most, len(dump_threads(stack)))
-    assert 1 <= most <= 2, f"{most} connections stream the log: one of the poller, one of the runner"
+    # A closed one is listed until the server's next heartbeat finds it so.
+    stack.wait(lambda: len(dump_threads(stack)) == 2, "two connections stream the log: one of the poller, one of the runner")
     landed = stack.check({table: ["id"] for table in tables})
     assert {table: set(landed.fold(table, ["id"])) for table in tables} == {table: {(1,), (2,), (3,)} for table in tables}

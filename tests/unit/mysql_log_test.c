@@ -31,14 +31,18 @@ static struct {
     uint64_t fail_at;   /* a group that begins here cannot be read: the log was purged; 0 = none */
     const char *server;
     uint32_t created;
+    bool refused;
 } script;
 
 int binlog_open(const SessionOptions *options, const char *password, Beat beat, const BinlogStart *start, int wait_ms, Binlog **ret, Error *error)
 {
-    Binlog *binlog = calloc(1, sizeof *binlog);
+    Binlog *binlog;
 
     (void)options, (void)password, (void)beat, (void)wait_ms;
     script.opens++;
+    if (script.refused)
+        return error_set(error, ERROR_PERMANENT, NULL, "no right to stream the log");
+    binlog = calloc(1, sizeof *binlog);
     for (binlog->at = script.steps; binlog->at->type != BINLOG_IDLE && binlog->at->begin < start->offset; binlog->at++)
         continue;
     if (script.fail_at && start->offset < script.fail_at) {
@@ -204,6 +208,10 @@ static void test_ranges(void)
     script.created = 8;
     range_read(10, 20, 10, "", text, sizeof text);
     check_text(text, "?transient", "nor one begun at another time");
+    begin(steps);
+    script.refused = true;
+    range_read(10, 20, 10, "", text, sizeof text);
+    check_text(text, "?transient", "a stream that the server refuses is no table's fault");
 }
 
 static void test_xa(void)

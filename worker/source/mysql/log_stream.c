@@ -209,9 +209,20 @@ static int file_check(LogStream *stream, const cJSON *mark, Error *error)
                      json_text(mark, "file", ""), stream->source->session.target);
 }
 
-static int stream_open(LogStream *stream, Error *error)
+/* A login or a stream that the server refuses is to be mended there, as the poll says too: no table is at fault, and none has to be resumed. */
+static int stream_connect(LogStream *stream, const BinlogStart *start, Binlog **ret, Error *error)
 {
     MySql *source = stream->source;
+
+    if (binlog_open(&source->options, source->password, source->beat, start, STREAM_WAIT_MS, ret, error) == 0)
+        return 0;
+    if (error->kind == ERROR_PERMANENT)
+        error->kind = ERROR_TRANSIENT;
+    return -1;
+}
+
+static int stream_open(LogStream *stream, Error *error)
+{
     const cJSON *mark = stream->range.mark, *one;
     BinlogStart start = {.file = json_text(mark, "file", ""), .offset = (uint64_t)json_integer(mark, "offset", 0), .gtid = json_text(mark, "gtid", NULL)};
 
@@ -227,7 +238,7 @@ static int stream_open(LogStream *stream, Error *error)
     }
     stream->reused = false;
     stream->heard_ms = clock_monotonic_ms();
-    if (binlog_open(&source->options, source->password, source->beat, &start, STREAM_WAIT_MS, &stream->binlog, error) < 0)
+    if (stream_connect(stream, &start, &stream->binlog, error) < 0)
         return -1;
     if (file_check(stream, mark, error) == 0)
         return 0;
@@ -277,12 +288,11 @@ static int again_open(LogStream *stream, LogPosition begin, Error *error)
 {
     char file[LOG_FILE_NAME_MAX];
     BinlogStart start = {.file = file, .offset = begin.offset};
-    MySql *source = stream->source;
 
     if (log_file_name(json_text(stream->range.mark, "file", ""), begin.file, file) < 0)
         return error_set(error, ERROR_INTERNAL, NULL, "file %u of the log has no name", begin.file);
     stream->again.events = 0;
-    return binlog_open(&source->options, source->password, source->beat, &start, STREAM_WAIT_MS, &stream->again.binlog, error);
+    return stream_connect(stream, &start, &stream->again.binlog, error);
 }
 
 static int quiet(LogStream *stream, LogPosition at, LogPosition wanted, Error *error)
