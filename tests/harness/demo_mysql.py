@@ -55,8 +55,11 @@ def consume(demo, cluster, server):
         landed, folded, problems = retail.consume(server, store, table, defaults(cluster, table))
         assert not problems, problems[:10]
         print(f"  {table}: {len(landed.load)} + {len(landed.changes)} files, {len(landed.all())} rows -> {len(folded)} rows, every value as in MariaDB")
+        if table == "customers":
+            updates = [row["dmsTimestamp"] for row in landed.all() if row["id"] == "1" and row["Op"] == "U"]
+            print(f"    customer 1: {len(updates)} updates in {len(set(updates))} different seconds, in the order in which they were made")
         if table == "stores":
-            show_stores(landed, folded, cluster)
+            show_stores(landed, folded)
     print(flush=True)
 
 
@@ -65,7 +68,7 @@ def defaults(cluster, table):
     return json.loads(cluster.psql(retail.DEFAULTS.replace("%s", f"'{SOURCE}.{retail.DATABASE}.{table}'")))
 
 
-def show_stores(landed, folded, cluster):
+def show_stores(landed, folded):
     for name in (landed.load[0], landed.changes[-1]):
         print(f"    {name}\n      " + "\n      ".join(landed.store.read(name).decode().splitlines()[:2]))
     countries = [str(row["country"]) for row in folded.values()]
