@@ -165,21 +165,34 @@ static int stream_open(Poll *poll, Error *error)
 
 /* ---- the scan ---- */
 
+/* What is gone below the log's beginning is told of each table: a cut must not speak for it. */
+static int behind_lost(Poll *poll, FollowTable *table, Error *error)
+{
+    error_set(error, ERROR_LOST, NULL, "the log of %.100s.%.100s was removed before it was scanned", table->name.schema, table->name.table);
+    follow_failed(table, error);
+    return table->failed ? 0 : error_set(error, ERROR_TRANSIENT, NULL, "out of memory for a poll of %s", poll->source->session.target);
+}
+
 static int scan_behind(Poll *poll, Error *error)
 {
     Follow *follow = poll->source->follow;
     LogPosition cut = binlog_position(poll->source->binlog), from = cut;
 
     for (int i = 0; i < follow->count; i++) {
-        if (follow->tables[i].behind && log_position_compare(follow->tables[i].from, from) < 0)
-            from = follow->tables[i].from;
-    }
-    if (log_position_compare(from, cut) < 0 && !poll->lost) {
-        int status = scan_stretch(&poll->scan, poll->state.file, from, cut, error);
+        FollowTable *table = &follow->tables[i];
 
-        if (status < 0 && error->kind != ERROR_LOST) /* lost: `low` tells it of each table */
-            return -1;
+        if (!table->behind || log_position_compare(table->from, cut) >= 0)
+            continue;
+        if (log_position_compare(table->from, poll->state.low) < 0) {
+            table->behind = false;
+            if (behind_lost(poll, table, error) < 0)
+                return -1;
+        } else if (log_position_compare(table->from, from) < 0) {
+            from = table->from;
+        }
     }
+    if (log_position_compare(from, cut) < 0 && scan_stretch(&poll->scan, poll->state.file, from, cut, error) < 0)
+        return -1;
     for (int i = 0; i < follow->count; i++)
         follow->tables[i].behind &= log_position_compare(follow->tables[i].from, cut) > 0;
     return 0;
@@ -194,7 +207,7 @@ static int scan_shapes(Poll *poll, Error *error)
         FollowFound *found;
         int status;
 
-        if (poll->scan.bytes >= LOG_POLL_BYTES_MAX || round == RESOLVE_ROUNDS_MAX)
+        if (round == RESOLVE_ROUNDS_MAX)
             return error_set(error, ERROR_TRANSIENT, NULL, "tables of %s change faster than their columns can be asked for",
                              source->session.target);
         if (follow_lookup(source->follow, &source->session, &found, error) < 0)
@@ -217,7 +230,8 @@ static int poll_scan(Poll *poll, Error *error)
     int status;
 
     poll->scan = (Scan){.source = source, .stream = source->binlog, .follow = source->follow, .server = poll->state.server, .shapes = true};
-    status = scan_behind(poll, error);
+    /* In another log the places of the one before mean nothing. */
+    status = poll->rewound[0] ? 0 : scan_behind(poll, error);
     if (status == 0 && !poll->rewound[0] && !poll->bridged)
         status = scan_until(&poll->scan, poll->state.end, error);
     if (status == 0 && !poll->bridged)

@@ -8,10 +8,14 @@
 cJSON *scan_mark(const Scan *scan)
 {
     const GtidSet *gtid = binlog_gtid(scan->stream);
-    cJSON *mark = cJSON_CreateObject();
+    cJSON *mark;
     Buffer text;
     Error error;
 
+    /* Which XA transactions were open at a place below the cut is not known any more: reading is taken up at the cut before it. */
+    if (scan->follow->stretch)
+        return cJSON_CreateNull();
+    mark = cJSON_CreateObject();
     cJSON_AddStringToObject(mark, "server", scan->server);
     cJSON_AddStringToObject(mark, "file", binlog_file(scan->stream));
     cJSON_AddNumberToObject(mark, "offset", (double)binlog_position(scan->stream).offset);
@@ -166,6 +170,12 @@ static int scan_item(Scan *scan, const BinlogItem *item, Error *error)
     return 0;
 }
 
+/* Where the columns behind a DDL are still to be asked for there is no cut: what the catalogue says holds at the log's end only. */
+static bool scan_enough(const Scan *scan)
+{
+    return scan->bytes >= LOG_POLL_BYTES_MAX && (!scan->shapes || !follow_pending(scan->follow));
+}
+
 int scan_until(Scan *scan, LogPosition until, Error *error)
 {
     const int64_t began_ms = clock_monotonic_ms();
@@ -182,7 +192,7 @@ int scan_until(Scan *scan, LogPosition until, Error *error)
         if (item->type != BINLOG_IDLE) {
             scan->bytes += item->length;
             moved_ms = clock_monotonic_ms();
-            if (!group && (reached || scan->bytes >= LOG_POLL_BYTES_MAX))
+            if (!group && (reached || scan_enough(scan)))
                 return 0;
             continue;
         }

@@ -18,11 +18,12 @@ typedef struct Scan {
     uint64_t bytes;      /* scanned so far */
 } Scan;
 
-/* Reads until the last whole group ends at or above `until`, or the stream has nothing more, or LOG_POLL_BYTES_MAX. */
+/* Reads until the last whole group ends at or above `until`, or the stream has nothing more, or LOG_POLL_BYTES_MAX and no table
+ * whose columns are still to be asked for. */
 int scan_until(Scan *scan, LogPosition until, Error *error);
 /* The stretch (from, to] through a stream of its own. sibling: a file of the log. */
 int scan_stretch(const Scan *like, const char *sibling, LogPosition from, LogPosition to, Error *error);
-/* Where the stream stands, as a mark (control/README.md); NULL without memory. */
+/* Where the stream stands, as a mark (control/README.md), a JSON null in a stretch; NULL without memory. */
 cJSON *scan_mark(const Scan *scan);
 
 #endif
