@@ -274,7 +274,8 @@ BEGIN
 	FROM jsonb_array_elements(coalesce(facts -> 'tables', '[]')) f
 	WHERE facts ->> 'position' IS NOT NULL AND NOT EXISTS (SELECT FROM _sluice.capture_instance c WHERE c.source_id = $1 AND c.source_object_id = (f ->> 'object_id')::bigint)
 	ON CONFLICT DO NOTHING;
-	PERFORM _sluice.mark_keep($1, facts ->> 'position', facts -> 'mark');
+	-- Which XA transactions are open only the log tells: where there is a cut, reading is taken up there, and its mark knows of them.
+	PERFORM _sluice.mark_keep($1, facts ->> 'position', facts -> 'mark') FROM _sluice.source_state x WHERE x.source_id = $1 AND x.position IS NULL;
 END
 $$;
 COMMENT ON FUNCTION _sluice.facts_shapes(bigint, jsonb) IS 'What discovery found is the shape of each table that nobody follows, from the position read before it on';

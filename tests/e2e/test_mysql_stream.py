@@ -186,6 +186,25 @@ def test_rows_of_an_xa_transaction_land_when_it_commits(mysql_stack):
             stack.write(f"XA ROLLBACK '{name}'")
 
 
+def test_a_table_added_while_xa_transactions_are_open_streams_on_when_they_end(mysql_stack):
+    stack = mysql_stack
+    tables = create(stack, "one", "two", "three")
+    streaming(stack, tables[:1])
+    stack.stop()                                    # so that one poll finds the table and scans what was prepared
+    try:
+        xa(stack, "open", "INSERT INTO one VALUES (10, 1, 'open'); INSERT INTO two VALUES (10, 1, 'open')")
+        insert(stack, "three", 1, 2)
+        stack.add_table(tables[1], **SMALL)
+        stack.start()
+        stack.wait_state(tables[1])
+        stack.write("XA COMMIT 'open'")
+        insert(stack, "two", 20, 2)
+        assert_equal(stack, *tables[:2])
+    finally:
+        for _, _, _, name in stack.server.query("XA RECOVER"):
+            stack.write(f"XA ROLLBACK '{name}'")
+
+
 def test_updates_of_one_key_in_one_second_keep_their_order(mysql_stack):
     stack = mysql_stack
     table, = create(stack, "one")
