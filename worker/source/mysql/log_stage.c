@@ -73,9 +73,13 @@ static int table_init(LogStage *staged, int at, const cJSON *batch, Error *error
 
     *table = (LogTable){.batch_id = json_integer(batch, "batch_id", 0)};
     buffer_init(&table->map, MAP_BYTES_MAX);
-    if (json_need_text(schema, "source_schema", &table->schema, error) < 0 || json_need_text(schema, "source_table", &table->name, error) < 0 ||
-        log_range_of(batch, &table->range, error) < 0)
+    if (json_need_text(schema, "source_schema", &table->schema, error) < 0 || json_need_text(schema, "source_table", &table->name, error) < 0)
         return -1;
+    if (log_range_of(batch, &table->range, error) < 0) {
+        /* Its reader says why, where there is anything left to be read. */
+        stage_set(staged->stage, at, STAGE_LARGE);
+        return error->kind == ERROR_LOST ? 0 : -1;
+    }
     name = (LogTableName){table->schema, table->name, strlen(table->schema), strlen(table->name)};
     /* A name leads to one chain: a second batch of the same table reads by itself. */
     if (table_find(staged, &name) >= 0) {

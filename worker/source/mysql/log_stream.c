@@ -39,8 +39,11 @@ struct LogStream {
 int log_range_of(const cJSON *batch, LogRange *ret, Error *error)
 {
     *ret = (LogRange){.mark = json_member(batch, "mark")};
-    if (!ret->mark || log_position_parse(json_text(batch, "from", ""), &ret->from) < 0 || log_position_parse(json_text(batch, "to", ""), &ret->to) < 0)
-        return error_set(error, ERROR_INTERNAL, NULL, "batch %lld lacks a range of the log or its mark", (long long)json_integer(batch, "batch_id", 0));
+    /* resync_source has left the log that this batch is of: what stands in the bucket of it may be committed, nothing more can be read. */
+    if (!ret->mark)
+        return error_set(error, ERROR_LOST, NULL, "the log that batch %lld is of is not followed any more", (long long)json_integer(batch, "batch_id", 0));
+    if (log_position_parse(json_text(batch, "from", ""), &ret->from) < 0 || log_position_parse(json_text(batch, "to", ""), &ret->to) < 0)
+        return error_set(error, ERROR_INTERNAL, NULL, "batch %lld lacks a range of the log", (long long)json_integer(batch, "batch_id", 0));
     return 0;
 }
 
