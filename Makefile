@@ -121,7 +121,11 @@ $(eval $(call variant,$(BUILD)/asan,$(SANITIZE)))
 
 PROGRAM := $(if $(wildcard worker/main.c),sluice-worker)
 
-.PHONY: worker unit sanitize simulator simulator-test debezium-sample bench-programs stage lint format
+# docs/sql-reference.md anew, from the COMMENTs of the staged extension.
+docs: stage
+	SLUICE_BUILD='$(BUILD)' $(or $(wildcard $(BUILD)/venv/bin/python),python3) tests/harness/sqldoc.py
+
+.PHONY: docs worker unit sanitize simulator simulator-test debezium-sample bench-programs stage lint format
 worker: $(addprefix $(BUILD)/,$(PROGRAM)) $(addprefix $(BUILD)/test/,$(PROGRAM))
 unit: $(addprefix $(BUILD)/unit/,$(UNIT_NAMES))
 sanitize: $(addprefix $(BUILD)/asan/,$(PROGRAM)) $(addprefix $(BUILD)/asan/unit/,$(UNIT_NAMES))

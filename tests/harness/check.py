@@ -91,6 +91,8 @@ def regress(count):
     """pg_regress and isolationtester, each in a throwaway cluster with the staged extension."""
     regress_with(count, "regress", "sql", "regress/pg_regress")
     regress_with(count, "isolation", "spec*", "isolation/pg_isolation_regress")
+    code, output = run([sys.executable, ROOT / "tests" / "harness" / "sqldoc.py", "--check"], 120)
+    count.add("docs/sql-reference.md", code == 0, output)
 
 
 def regress_with(count, room, pattern, program):
