@@ -313,6 +313,7 @@ int follow_shape(Follow *follow, int index, const char *at, const cJSON *mark, c
 void follow_failed(FollowTable *table, const Error *error)
 {
     cJSON_Delete(table->failed);
+    table->told = false;
     table->failed = cJSON_CreateObject();
     cJSON_AddNumberToObject(table->failed, "table_id", (double)table->table_id);
     cJSON_AddStringToObject(table->failed, "kind", error_kind_name(error->kind));

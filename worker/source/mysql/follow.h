@@ -31,7 +31,8 @@ typedef struct FollowTable {
     cJSON *pending_mark;
     const char *change;      /* of the pending shape, NULL: rows are kept */
     Buffer unproved;         /* pending, without full metadata: a table map that the catalogue's columns must fit */
-    cJSON *failed;           /* an item of `failed`, told with each answer until it is scanned for again */
+    cJSON *failed;           /* an item of `failed`; kept until it is scanned for again */
+    bool told;               /* it stood in an answer: told again it would stop a table that was resumed meanwhile */
 } FollowTable;
 
 /* A prepared transaction; tables: their indexes. */

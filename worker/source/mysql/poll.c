@@ -254,15 +254,16 @@ static void add_position(cJSON *object, const char *name, LogPosition position)
     cJSON_AddStringToObject(object, name, text);
 }
 
-static void answer_tables(const Follow *follow, cJSON *answer)
+static void answer_tables(Follow *follow, cJSON *answer)
 {
     cJSON *newest = cJSON_AddArrayToObject(answer, "newest"), *failed = cJSON_AddArrayToObject(answer, "failed");
 
     for (int i = 0; i < follow->count; i++) {
-        const FollowTable *table = &follow->tables[i];
+        FollowTable *table = &follow->tables[i];
 
-        if (table->failed)
+        if (table->failed && !table->told)
             cJSON_AddItemToArray(failed, cJSON_Duplicate(table->failed, true));
+        table->told = true;
         if (table->changed) {
             cJSON *item = cJSON_CreateObject();
 
