@@ -91,6 +91,8 @@ bool follow_active(const Follow *follow, const FollowTable *table, LogPosition e
 int follow_statement(Follow *follow, const BinlogItem *item, Error *error);
 /* Is a change of that table held? */
 bool follow_held(const Follow *follow, int index);
+/* The group that held them was rolled back, or torn by a crash. */
+void follow_forget(Follow *follow);
 /* The held changes, in their order: shapes of tables that went, pending ones of those to be looked up. at, mark: behind the group. */
 int follow_apply(Follow *follow, LogPosition at, const cJSON *mark, Error *error);
 /* The name in a table map's body; -1: malformed. *ret = the index, -1 for a table that is not followed. */

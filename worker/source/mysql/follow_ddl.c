@@ -175,29 +175,16 @@ static int gone(Follow *follow, int index, const Place *place, Error *error)
     return follow_shape(follow, index, place->at, place->mark, NULL, "drop", NULL, error);
 }
 
-/* Rows that came between two changes of a table, whose columns the catalogue cannot tell any more, must be of the shape before both. */
-static int unproved_settle(FollowTable *table, Error *error)
+/* Rows that came between two changes of a table: the catalogue cannot tell their columns any more, and types alone do not tell one column from another. */
+static void unproved_settle(FollowTable *table)
 {
-    Shape shape;
-    TableMap map;
-    int status;
+    Error why;
 
     if (table->unproved.length == 0 || !table->columns)
-        return 0;
-    if (shape_parse(table->columns, &shape, error) < 0)
-        return -1;
-    status = table_map_parse((const uint8_t *)table->unproved.data, table->unproved.length, &map, error);
-    if (status == 0) {
-        status = shape_fits(&shape, &map, error);
-        table_map_free(&map);
-    }
-    shape_free(&shape);
-    if (status == 0)
-        return 0;
-    error_set(error, ERROR_PERMANENT, "SET GLOBAL binlog_row_metadata = 'FULL', then sluice.resync_table.",
+        return;
+    error_set(&why, ERROR_PERMANENT, "SET GLOBAL binlog_row_metadata = 'FULL', then sluice.resync_table.",
               "%.100s.%.100s was altered twice with rows in between, whose columns the log does not name", table->name.schema, table->name.table);
-    follow_failed(table, error);
-    return 0;
+    follow_failed(table, &why);
 }
 
 static int pend(Follow *follow, int index, const char *change, const Place *place, Error *error)
@@ -205,8 +192,7 @@ static int pend(Follow *follow, int index, const char *change, const Place *plac
     FollowTable *table = &follow->tables[index];
     const char *earlier = table->pending ? table->change : NULL;
 
-    if (unproved_settle(table, error) < 0)
-        return -1;
+    unproved_settle(table);
     pending_clear(table);
     table->pending_mark = cJSON_Duplicate(place->mark, true);
     if (!table->pending_mark)
@@ -291,6 +277,11 @@ bool follow_held(const Follow *follow, int index)
             return true;
     }
     return false;
+}
+
+void follow_forget(Follow *follow)
+{
+    follow->held_count = 0;
 }
 
 int follow_apply(Follow *follow, LogPosition at, const cJSON *mark, Error *error)

@@ -204,7 +204,8 @@ static int snapshot_mysql(MySql *source, const cJSON *batch, LoadSnapshot *snaps
     if (!gtids)
         return snapshot_locked(source, snapshot, error);
     if (!gtid || log_position_parse(json_text(cut, "position", ""), &snapshot->at) < 0)
-        return error_set(error, ERROR_TRANSIENT, NULL, "the last poll of %s does not tell its GTIDs yet", snapshot->session->target);
+        return error_set(error, ERROR_TRANSIENT, "Where gtid_mode was switched on just now: FLUSH BINARY LOGS, since the set is counted from a file's begin.",
+                         "the last poll of %s does not tell its GTIDs yet", snapshot->session->target);
     return cut_wait(snapshot->session, gtid, error) < 0 ? -1 : snapshot_start(snapshot, error);
 }
 

@@ -61,7 +61,9 @@ static int scan_end(Scan *scan, const BinlogItem *item, Error *error)
     follow_end(scan->follow, item->end);
     if (item->commit_us != INT64_MIN && !scan->follow->stretch)
         scan->follow->commit_us = item->commit_us;
-    if (scan->follow->held_count) {
+    if (item->type == BINLOG_ROLLBACK) {
+        follow_forget(scan->follow);
+    } else if (scan->follow->held_count) {
         cJSON *mark = scan_mark(scan);
 
         status = follow_apply(scan->follow, item->end, mark, error);
