@@ -82,31 +82,34 @@ END
 $$;
 COMMENT ON FUNCTION _sluice.config_object(text, jsonb, text) IS 'Kind and options of a source, target or table in the document';
 
-CREATE FUNCTION _sluice.config_target(name text, given jsonb) RETURNS TABLE (object text, action text, field text, had text, wanted text)
+CREATE FUNCTION _sluice.config_endpoint(what text, name text, given jsonb) RETURNS TABLE (object text, action text, field text, had text, wanted text)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	place text := 'targets.' || name;
+	place text := format('%ss.%s', what, name);
 	o record;
-	g _sluice.target;
+	x record;
 	delta jsonb;
 BEGIN
-	PERFORM _sluice.config_member(place, given, '{kind,options}');
-	o := _sluice.config_object(place, given, 'target');
-	SELECT * INTO g FROM _sluice.target x WHERE x.name = $1 AND x.wanted <> 'dropped';
+	PERFORM _sluice.config_member(place, given, CASE what WHEN 'source' THEN '{kind,options,tables,rules}'::text[] ELSE '{kind,options}' END);
+	o := _sluice.config_object(place, given, what);
+	SELECT e.kind, e.options INTO x FROM (SELECT 'source' AS what, s.name, s.kind, s.options FROM _sluice.source s WHERE s.wanted <> 'dropped'
+		UNION ALL SELECT 'target', g.name, g.kind, g.options FROM _sluice.target g WHERE g.wanted <> 'dropped') e WHERE (e.what, e.name) = ($1, $2);
 	IF NOT FOUND THEN
-		PERFORM sluice.add_target(name, o.kind, options => o.options);
+		PERFORM sluice.add_source(name, o.kind, options => o.options) WHERE what = 'source';
+		PERFORM sluice.add_target(name, o.kind, options => o.options) WHERE what = 'target';
 		RETURN QUERY SELECT place, 'add'::text, NULL::text, NULL::text, NULL::text;
-	ELSIF g.kind <> o.kind THEN
-		PERFORM _sluice.config_fail(place || '.kind', format('%s is of kind %s', name, g.kind), 'A kind never changes: give the target another name.');
+	ELSIF x.kind <> o.kind THEN
+		PERFORM _sluice.config_fail(place || '.kind', format('%s is of kind %s', name, x.kind), format('A kind never changes: give the %s another name.', what));
 	ELSE
-		delta := _sluice.config_delta(g.options, o.options);
-		PERFORM sluice.alter_target(name, delta) WHERE delta <> '{}';
-		RETURN QUERY SELECT place, 'alter'::text, 'options.' || d.key, g.options ->> d.key, d.value #>> '{}' FROM jsonb_each(delta) d;
+		delta := _sluice.config_delta(x.options, o.options);
+		PERFORM sluice.alter_source(name, delta) WHERE what = 'source' AND delta <> '{}';
+		PERFORM sluice.alter_target(name, delta) WHERE what = 'target' AND delta <> '{}';
+		RETURN QUERY SELECT place, 'alter'::text, 'options.' || d.key, x.options ->> d.key, d.value #>> '{}' FROM jsonb_each(delta) d;
 	END IF;
 END
 $$;
-COMMENT ON FUNCTION _sluice.config_target(text, jsonb) IS 'One target of the document applied';
+COMMENT ON FUNCTION _sluice.config_endpoint(text, text, jsonb) IS 'One source or target of the document applied, without a source''s tables and rules';
 
 CREATE FUNCTION _sluice.config_table(source text, name text, given jsonb) RETURNS TABLE (object text, action text, field text, had text, wanted text)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -141,32 +144,6 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION _sluice.config_table(text, text, jsonb) IS 'One table of the document applied';
-
-CREATE FUNCTION _sluice.config_source(name text, given jsonb) RETURNS TABLE (object text, action text, field text, had text, wanted text)
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	place text := 'sources.' || name;
-	o record;
-	s _sluice.source;
-	delta jsonb;
-BEGIN
-	PERFORM _sluice.config_member(place, given, '{kind,options,tables,rules}');
-	o := _sluice.config_object(place, given, 'source');
-	SELECT * INTO s FROM _sluice.source x WHERE x.name = $1 AND x.wanted <> 'dropped';
-	IF NOT FOUND THEN
-		PERFORM sluice.add_source(name, o.kind, options => o.options);
-		RETURN QUERY SELECT place, 'add'::text, NULL::text, NULL::text, NULL::text;
-	ELSIF s.kind <> o.kind THEN
-		PERFORM _sluice.config_fail(place || '.kind', format('%s is of kind %s', name, s.kind), 'A kind never changes: give the source another name.');
-	ELSE
-		delta := _sluice.config_delta(s.options, o.options);
-		PERFORM sluice.alter_source(name, delta) WHERE delta <> '{}';
-		RETURN QUERY SELECT place, 'alter'::text, 'options.' || d.key, s.options ->> d.key, d.value #>> '{}' FROM jsonb_each(delta) d;
-	END IF;
-END
-$$;
-COMMENT ON FUNCTION _sluice.config_source(text, jsonb) IS 'One source of the document applied, without its tables and rules';
 
 CREATE FUNCTION _sluice.config_rule_set(source text, given jsonb) RETURNS TABLE (object text, action text, field text, had text, wanted text)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -223,8 +200,7 @@ DECLARE
 BEGIN
 	CASE what
 		WHEN 'setting' THEN RETURN QUERY SELECT * FROM _sluice.config_setting(name, given);
-		WHEN 'target' THEN RETURN QUERY SELECT * FROM _sluice.config_target(name, given);
-		WHEN 'source' THEN RETURN QUERY SELECT * FROM _sluice.config_source(name, given);
+		WHEN 'target', 'source' THEN RETURN QUERY SELECT * FROM _sluice.config_endpoint(what, name, given);
 		WHEN 'table' THEN RETURN QUERY SELECT * FROM _sluice.config_table(source, name, given);
 		WHEN 'rules' THEN RETURN QUERY SELECT * FROM _sluice.config_rule_set(name, given);
 	END CASE;
