@@ -132,8 +132,12 @@ AS $$
 DECLARE
 	s _sluice.source := _sluice.source_find($1);
 	r _sluice.rule;
+	x _sluice.source_state;
 BEGIN
-	IF NOT EXISTS (SELECT FROM _sluice.source_state x WHERE x.source_id = s.source_id AND x.discovered_at IS NOT NULL) THEN
+	SELECT * INTO x FROM _sluice.source_state y WHERE y.source_id = s.source_id;
+	IF x.discovered_at IS NULL AND x.state IN ('error', 'retrying') THEN
+		PERFORM _sluice.fail('55000', format('source %s cannot be looked at: %s', s.name, x.message), coalesce(x.hint, format('SELECT * FROM sluice.check_source(%L) WHERE NOT ok;', s.name)));
+	ELSIF x.discovered_at IS NULL THEN
 		PERFORM _sluice.fail('55000', format('source %s has not been looked at yet', s.name), format('CALL sluice.refresh(%L); does so, then repeat the call.', s.name));
 	ELSIF coalesce($8, '') NOT IN ('ignore', 'add', 'announce') THEN
 		PERFORM _sluice.fail('22023', format('%L is not a way to treat new tables', left($8, 40)), 'ignore, add (as soon as they are enabled at the source) or announce (an event tells of them).');

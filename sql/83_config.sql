@@ -251,7 +251,7 @@ DECLARE
 BEGIN
 	PERFORM _sluice.config_member('', config, '{version,settings,targets,sources}');
 	IF config -> 'version' IS DISTINCT FROM '1' THEN
-		PERFORM _sluice.config_fail('version', 'this release reads version 1', 'The first line of the document is version: 1.');
+		PERFORM _sluice.config_fail('version', 'this release reads version 1', 'The document needs the member version: 1.');
 	END IF;
 	FOR x IN
 		SELECT 1 AS step, 'setting' AS what, NULL AS source, e.key, e.value FROM jsonb_each(coalesce(nullif(config -> 'settings', 'null'), '{}')) e

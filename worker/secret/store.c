@@ -82,7 +82,9 @@ int store_key(const char *key_file, Secret *ret, Error *error)
     const char *key = key_file ? NULL : getenv("SLUICE_VAULT_KEY"), *command = key_file ? NULL : getenv("SLUICE_VAULT_KEY_COMMAND");
 
     if (!!file + !!key + !!command != 1)
-        return error_set(error, ERROR_PERMANENT, "set exactly one of SLUICE_VAULT_KEY_FILE (mode 0600), SLUICE_VAULT_KEY and SLUICE_VAULT_KEY_COMMAND in the worker's environment",
+        return error_set(error, ERROR_PERMANENT,
+                         "set exactly one of SLUICE_VAULT_KEY_FILE (mode 0600), SLUICE_VAULT_KEY and SLUICE_VAULT_KEY_COMMAND in the worker's environment; "
+                         "sluice-worker vault takes --key-file KEY as well",
                          file || key || command ? "more than one key of the vault is given" : "no key of the vault is given");
     if (command)
         return key_from_command(command, ret, error);

@@ -8,6 +8,11 @@ SET SESSION AUTHORIZATION sluice_worker;
 SELECT _sluice.worker_start('{"host": "h", "pid": 1, "version": "0.1.0", "api": 1, "runners": 2}') ->> 'worker_id';
 RESET SESSION AUTHORIZATION;
 SELECT t.beat() ->> 'run' AS run;
+-- A source that cannot be looked at says why; looking again would not help.
+SET SESSION AUTHORIZATION sluice_worker;
+SELECT _sluice.source_fail(jsonb_build_object('worker_id', 1, 'source_id', 1, 'generation', t.start(1) -> 'generation', 'kind', 'permanent', 'message', 'wrong password', 'hint', 'Mend it.'));
+RESET SESSION AUTHORIZATION;
+SELECT t.err($$SELECT * FROM sluice.add_tables('erp', 'dbo.%')$$);
 SELECT t.facts(1, t.tab(1, 'order', 10, 'id,v', 'id', jsonb_build_array(t.instance(1, 'dbo_order', 16, 'id,v'))),
 	t.tab(2, 'order_line', 10, 'id,v', 'id', jsonb_build_array(t.instance(2, 'dbo_order_line', 16, 'id,v'))),
 	t.tab(3, 'orderXline', 10, 'id,v', 'id', jsonb_build_array(t.instance(3, 'dbo_orderXline', 16, 'id,v'))),

@@ -9,6 +9,7 @@
 #include "source/mysql/shape_code.h"
 #include "source/mysql/rows.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -143,7 +144,11 @@ static int reader_rows(LogReader *reader, uint8_t code, LogPosition at, uint64_t
 
 static int undone(const LogReader *reader, Error *error)
 {
-    return error_set(error, ERROR_PERMANENT, "SELECT sluice.resync_table(...) loads the table again.",
+    const bool plain = !strchr(reader->label, '\'');
+    char hint[512];
+
+    snprintf(hint, sizeof hint, "SELECT sluice.resync_table(%s%.400s%s) loads the table again.", plain ? "'" : "", plain ? reader->label : "...", plain ? "'" : "");
+    return error_set(error, ERROR_PERMANENT, hint,
                      "a transaction that had changed %s.%s was rolled back in part or as a whole after it had changed a table without transactions: "
                      "which of its rows count is not in the log",
                      reader->schema_name, reader->table_name);
