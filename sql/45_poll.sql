@@ -83,7 +83,8 @@ BEGIN
 	END IF;
 	RETURN jsonb_build_object('source', _sluice.source_doc(s), 'generation', x.generation, 'rest', rest,
 		'poll_ms', CASE WHEN rest THEN least(_sluice.poll_ms(s), ceil(extract(epoch FROM x.next_poll_at - clock_timestamp()) * 1000)::integer) ELSE _sluice.poll_ms(s) END,
-		'discover', NOT rest AND (x.discovered_at IS NULL OR x.discover_asked_at > x.discovered_at
+		-- Of one log the first cut comes first: its mark knows of the XA transactions that are open, a discovery's does not.
+		'discover', NOT rest AND NOT (x.position IS NULL AND _sluice.is_log(x.source_id)) AND (x.discovered_at IS NULL OR x.discover_asked_at > x.discovered_at
 			OR x.discovered_at < clock_timestamp() - _sluice.seconds('discover_seconds')),
 		'check', NOT rest AND coalesce(x.check_asked_at > coalesce(x.checked_at, '-infinity'), false),
 		'ask', CASE WHEN NOT rest THEN _sluice.ask(x, arg ->> 'known') ELSE 'null' END);

@@ -46,8 +46,10 @@ CREATE VIEW sluice.table_status WITH (security_barrier) AS
 		t.pending_since, l.behind_s, t.rows_loaded, t.rows_changed, t.nulled, t.files, t.bytes, t.committed_at,
 		t.load_range::bigint AS load_ranges_planned,
 		(SELECT count(*) FROM _sluice.batch b WHERE b.table_id = t.table_id AND b.work = 'load') AS load_ranges_open,
-		t.job_id AS job, t.code, CASE WHEN t.trouble IS NOT NULL THEN t.message ELSE coalesce(f.message, t.message, t.notice) END AS message,
-		CASE WHEN t.trouble IS NOT NULL OR (f.message IS NULL AND t.message IS NOT NULL) THEN t.hint ELSE coalesce(f.hint, t.notice_hint) END AS hint,
+		t.job_id AS job, t.code, CASE WHEN t.trouble IS NOT NULL THEN t.message
+			ELSE coalesce(f.message, t.message, CASE WHEN x.state IN ('error', 'retrying') THEN format('source %s: %s', s.name, x.message) END, t.notice) END AS message,
+		CASE WHEN t.trouble IS NOT NULL OR (f.message IS NULL AND t.message IS NOT NULL) THEN t.hint
+			ELSE coalesce(f.hint, CASE WHEN x.state IN ('error', 'retrying') THEN x.hint END, t.notice_hint) END AS hint,
 		t.options, t.added_at, t.added_by, t.table_id
 	FROM _sluice.tab t JOIN _sluice.source s USING (source_id) JOIN _sluice.target g USING (target_id) LEFT JOIN _sluice.source_state x USING (source_id)
 	LEFT JOIN _sluice.target_refused f ON f.target_id = t.target_id

@@ -168,6 +168,28 @@ def test_reset_of_the_log_is_rewound_until_resync(mysql_stack, running):
     stack.stop()
 
 
+def test_a_log_that_was_off_for_a_while_loses_every_table(mysql_stack):
+    stack = mysql_stack
+    if stack.kind != "mariadb":
+        pytest.skip("MySQL writes a log unless it is told not to")
+    work = streaming(stack)
+    work.write()
+    assert_exact(stack, work)
+    log = stack.server.options.get("log_bin", "binlog")
+    stack.server.restart(log_bin=None)
+    try:
+        work.write()
+        row = stack.wait_state(work.table, "lost")
+        assert "no binary log" in row["message"] and "resync" in row["hint"], row
+        assert "no binary log" in stack.wait(lambda: stack.one("SELECT message FROM sluice.source_status WHERE state = 'error'"), "the source says why")
+    finally:
+        stack.server.restart(log_bin=log)
+    stack.sql("SELECT sluice.resync_table(%s)", stack.table_name(work.table))
+    work.write()
+    assert_exact(stack, work)
+    stack.stop()
+
+
 def test_restore_of_an_older_backup_is_rewound_until_resync(mysql_stack):
     stack = mysql_stack
     work = Writers(stack, 300)

@@ -34,3 +34,25 @@ def test_rights_that_the_docs_grant_are_enough_to_load_and_follow(mysql_stack):
     landed = stack.check({table: ["id"]}).fold(table, ["id"])
     assert {key: (row["name"], row.get("n")) for key, row in landed.items()} == {(1,): ("loaded", None), (2,): ("streamed", 4)}
     stack.write(f"DROP DATABASE {stack.name}_hidden; DROP USER '{user}'@'%'")
+
+
+def test_rows_that_a_foreign_key_changes_are_refused_with_the_rights_of_the_docs(mysql_stack):
+    stack = mysql_stack
+    user = f"u_{stack.name}"
+    stack.write(f"CREATE TABLE {stack.name}.par (id INT PRIMARY KEY); CREATE TABLE {stack.name}.kid (id INT PRIMARY KEY, par INT, "
+                f"CONSTRAINT kid_par FOREIGN KEY (par) REFERENCES par (id) ON DELETE CASCADE)")
+    stack.write(statements(stack.kind, user, stack.server.password, stack.name))
+    stack.register(user=user)
+    stack.start()
+    stack.sql("CALL sluice.refresh(%s)", stack.name)
+    logged = stack.one("SELECT (server ->> 'logs_cascades')::boolean FROM _sluice.source_state")
+    call = f"SELECT * FROM sluice.add_table('{stack.name}.{stack.name}.kid')"
+    if logged:      # MySQL 9.6 and later
+        assert stack.sql(call)
+    else:
+        state, message, hint = stack.error(call)
+        assert state == "42830" and "kid_par" in message and "accept" in hint, (state, message, hint)
+        stack.add_table(f"{stack.name}.kid", cascade="accept")
+        assert "inexact" in stack.wait_state(f"{stack.name}.kid")["message"]
+    stack.stop()
+    stack.write(f"DROP USER '{user}'@'%'")

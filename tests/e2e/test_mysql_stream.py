@@ -205,6 +205,23 @@ def test_a_table_added_while_xa_transactions_are_open_streams_on_when_they_end(m
             stack.write(f"XA ROLLBACK '{name}'")
 
 
+def test_an_xa_transaction_open_when_the_source_is_first_read_lands_when_it_commits(mysql_stack):
+    stack = mysql_stack
+    tables = create(stack, "one", "two")
+    try:
+        xa(stack, "early", "INSERT INTO one VALUES (10, 1, 'early')")
+        xa(stack, "undone", "INSERT INTO two VALUES (30, 1, 'undone')")
+        insert(stack, "two", 1, 2)
+        streaming(stack, tables)
+        stack.write("XA COMMIT 'early'; XA ROLLBACK 'undone'")
+        insert(stack, "one", 20, 2)
+        landed = assert_equal(stack, *tables)
+        assert [row["id"] for row in changes(landed, tables[0])] == [10, 20, 21]
+    finally:
+        for _, _, _, name in stack.server.query("XA RECOVER"):
+            stack.write(f"XA ROLLBACK '{name}'")
+
+
 def test_updates_of_one_key_in_one_second_keep_their_order(mysql_stack):
     stack = mysql_stack
     table, = create(stack, "one")

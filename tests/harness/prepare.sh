@@ -55,7 +55,7 @@ work_copy() {
     local parts=() part
     mkdir -p "$work/build" "$work/tmp" || return 1
     tar -c --exclude=.git --exclude="./${build##*/}" --exclude=build --exclude=__pycache__ . | tar -x -C "$work" || return 1
-    for part in stage unit asan/unit asan/sluice-worker test/sluice-worker sluice-worker mssql-sim mssql/type_test bench tools/versitygw tools/mysql tools/sigv4-vectors; do
+    for part in stage unit asan/unit asan/sluice-worker test/sluice-worker sluice-worker mssql-sim mssql/type_test bench fuzz/binlog_fuzz tools/versitygw tools/mysql tools/sigv4-vectors; do
         [ ! -e "$build/$part" ] || parts+=("$part")
     done
     [ ${#parts[@]} = 0 ] || tar -c -C "$build" "${parts[@]}" | tar -x -C "$work/build" || return 1

@@ -1,4 +1,5 @@
 /* discover.c - all tables of the server in a fixed number of statements: see control/README.md, facts */
+#include "source/mysql/cascade.h"
 #include "source/mysql/columns.h"
 #include "source/mysql/log_state.h"
 #include "source/mysql/mysql.h"
@@ -18,6 +19,10 @@ static const char indexes_text[] = "SELECT TABLE_SCHEMA, TABLE_NAME, INDEX_NAME,
 static const char cascades_text[] = "SELECT CONSTRAINT_SCHEMA, TABLE_NAME, CONSTRAINT_NAME, UNIQUE_CONSTRAINT_SCHEMA, REFERENCED_TABLE_NAME, DELETE_RULE, "
                                     "UPDATE_RULE FROM information_schema.REFERENTIAL_CONSTRAINTS WHERE (DELETE_RULE IN ('CASCADE', 'SET NULL', 'SET DEFAULT') "
                                     "OR UPDATE_RULE IN ('CASCADE', 'SET NULL', 'SET DEFAULT'))";
+
+static const char hidden_text[] = "SELECT DISTINCT k.TABLE_SCHEMA, k.TABLE_NAME FROM information_schema.KEY_COLUMN_USAGE k WHERE k.REFERENCED_TABLE_NAME IS NOT NULL "
+                                  "AND k." USER_SCHEMAS " AND NOT EXISTS (SELECT 1 FROM information_schema.REFERENTIAL_CONSTRAINTS r "
+                                  "WHERE r.CONSTRAINT_SCHEMA = k.CONSTRAINT_SCHEMA AND r.TABLE_NAME = k.TABLE_NAME AND r.CONSTRAINT_NAME = k.CONSTRAINT_NAME)";
 
 typedef struct Discovery {
     Session *session;
@@ -216,21 +221,37 @@ static int read_cascades(Discovery *found, Error *error)
     if (session_select(found->session, cascades_text, &rows, error) < 0)
         return -1;
     while ((row = mysql_fetch_row(rows))) {
-        cJSON *table = table_of(found, row[0], row[1]), *item;
+        cJSON *table = table_of(found, row[0], row[1]);
         char parent[2 * 257];
 
         if (!table || !row[2] || !row[5] || !row[6])
             continue;
         snprintf(parent, sizeof parent, "%s.%s", row[3] ? row[3] : row[0], row[4] ? row[4] : "?");
-        item = cJSON_CreateObject();
-        cJSON_AddStringToObject(item, "name", row[2]);
-        cJSON_AddStringToObject(item, "parent", parent);
-        cJSON_AddStringToObject(item, "on_delete", row[5]);
-        cJSON_AddStringToObject(item, "on_update", row[6]);
-        cJSON_AddItemToArray(cJSON_GetObjectItemCaseSensitive(table, "cascades"), item);
+        cascade_add(cJSON_GetObjectItemCaseSensitive(table, "cascades"), row[2], parent, row[5], row[6]);
     }
     mysql_free_result(rows);
     return 0;
+}
+
+/* MariaDB shows the rules of a key only to who has more than SELECT on its table, but that there is a key to everybody: then the table's definition tells. */
+static int read_hidden_cascades(Discovery *found, Error *error)
+{
+    MYSQL_RES *rows;
+    MYSQL_ROW row;
+    int status = 0;
+
+    if (!found->session->mariadb)
+        return 0;
+    if (session_select(found->session, hidden_text, &rows, error) < 0)
+        return -1;
+    while (status == 0 && (row = mysql_fetch_row(rows))) {
+        cJSON *table = table_of(found, row[0], row[1]);
+
+        if (table)
+            status = cascades_defined(found->session, row[0], row[1], cJSON_GetObjectItemCaseSensitive(table, "cascades"), error);
+    }
+    mysql_free_result(rows);
+    return status;
 }
 
 /* ---- the server ---- */
@@ -340,7 +361,7 @@ static int discover(Discovery *found, Error *error)
     if (read_tables(found, error) < 0 || columns_read(found->session, "c." USER_SCHEMAS, take_columns, found, error) < 0 ||
         read_indexes(found, error) < 0)
         return -1;
-    return read_cascades(found, error);
+    return read_cascades(found, error) < 0 ? -1 : read_hidden_cascades(found, error);
 }
 
 int mysql_source_discover(Source *base, cJSON **answer, Error *error)

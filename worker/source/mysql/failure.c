@@ -18,7 +18,8 @@ typedef struct Known {
  * listed needs a person. */
 static const Known known[] = {
     {1044, ERROR_PERMANENT, GRANTS},
-    {1045, ERROR_PERMANENT, "Check user and password of the source, and the hosts that the user may come from."},
+    {1045, ERROR_PERMANENT, "Check user and password of the source, the hosts that the user may come from, and, where it must come by TLS (REQUIRE SSL), that the server "
+                                  "offers it: the step tls of sluice.check_source tells."},
     {1142, ERROR_PERMANENT, GRANTS},
     {1143, ERROR_PERMANENT, GRANTS},
     {1227, ERROR_PERMANENT, GRANTS},
@@ -166,6 +167,10 @@ static void classify(unsigned number, const char *text, ErrorKind *kind, const c
     *hint = NULL;
     if (*kind == ERROR_TRANSIENT)
         return;
+    if (number == 2026 && strcasestr(text, "server does not support")) {
+        *hint = "The server offers no TLS: give it a certificate (ssl_cert, ssl_key), or the source \"encryption\": \"request\" or \"off\".";
+        return;
+    }
     if (number == 1236) {
         for (size_t i = 0; i < sizeof refused_dump / sizeof refused_dump[0]; i++) {
             if (strcasestr(text, refused_dump[i].part)) {

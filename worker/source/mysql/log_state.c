@@ -11,7 +11,7 @@
 
 static int log_off(const Session *session, Error *error)
 {
-    return error_set(error, ERROR_PERMANENT, "Put log_bin into the server's configuration and start it again; sluice.check_source shows every step.",
+    return error_set_code(error, ERROR_PERMANENT, LOG_OFF_CODE, "Put log_bin into the server's configuration and start it again; sluice.check_source shows every step.",
                      "%s writes no binary log", session->target);
 }
 

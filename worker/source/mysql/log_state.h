@@ -10,6 +10,8 @@
 #include "source/mysql/position.h"
 #include "source/mysql/session.h"
 
+#define LOG_OFF_CODE "SL015" /* of the error that the server writes no log */
+
 typedef struct LogState {
     char server[64];                 /* MySQL: server_uuid; MariaDB, which has none: server_id */
     bool gtids;

@@ -63,7 +63,26 @@ static int file_prove(const Binlog *binlog, const cJSON *mark, Error *error)
                      binlog_file(binlog));
 }
 
-/* Reads on to the log's end without looking at what is in it, or as far as the server gives it. */
+/* A transaction that is prepared and not ended belongs to the first mark: its rows stand below it and count when it commits. */
+static int skip_item(Poll *poll, const BinlogItem *item, Error *error)
+{
+    Follow *follow = poll->source->follow;
+    char file[LOG_FILE_NAME_MAX];
+    FollowXa *xa;
+
+    if (item->type != BINLOG_PREPARE && item->type != BINLOG_XA_COMMIT && item->type != BINLOG_XA_ROLLBACK)
+        return 0;
+    xa = follow_xa_find(follow, item);
+    if (xa)
+        follow_xa_end(follow, xa, false);
+    if (item->type != BINLOG_PREPARE)
+        return 0;
+    if (log_file_name(binlog_file(poll->source->binlog), item->begin.file, file) < 0)
+        return error_set(error, ERROR_INTERNAL, NULL, "the name of a log file is too long");
+    return follow_prepare(follow, item, file, error);
+}
+
+/* Reads on to the log's end without looking at rows, or as far as the server gives it. */
 static int stream_skip(Poll *poll, Error *error)
 {
     Binlog *stream = poll->source->binlog;
@@ -72,7 +91,7 @@ static int stream_skip(Poll *poll, Error *error)
     while (log_position_compare(binlog_position(stream), poll->state.end) < 0) {
         const BinlogItem *item;
 
-        if (binlog_next(stream, &item, error) < 0)
+        if (binlog_next(stream, &item, error) < 0 || skip_item(poll, item, error) < 0)
             return -1;
         if (item->type != BINLOG_IDLE)
             moved_ms = clock_monotonic_ms();
@@ -82,22 +101,14 @@ static int stream_skip(Poll *poll, Error *error)
     return 0;
 }
 
-/* The set of transactions below the log's end: MariaDB tells it of any position. On MySQL the executed ones are fewer, as long as a commit is on its way from the log
- * into the engine, and a load that waits for too small a set would not wait for those: there the log's newest file is read from its begin, where the set stands. */
+/* The log's newest file is read from its begin, where the set of transactions stands: MySQL's executed ones are fewer, as long as a commit is on its way from the
+ * log into the engine, and a load that waits for too small a set would not wait for those. What was prepared in that file and is open is found on the way. */
 static int stream_begin(Poll *poll, Error *error)
 {
     MySql *source = poll->source;
-    bool counted = !source->session.mariadb && poll->state.gtids;
-    BinlogStart start = {.file = poll->state.file, .offset = counted ? LOG_FILE_BEGIN : poll->state.end.offset};
-    char *gtid = NULL;
-    int status;
+    const BinlogStart start = {.file = poll->state.file, .offset = LOG_FILE_BEGIN};
 
-    if (!counted && log_state_gtid(&source->session, &poll->state, &gtid, error) < 0)
-        return -1;
-    start.gtid = gtid;
-    status = stream_start(source, &start, &source->binlog, error);
-    free(gtid);
-    return status == 0 && counted ? stream_skip(poll, error) : status;
+    return stream_start(source, &start, &source->binlog, error) < 0 ? -1 : stream_skip(poll, error);
 }
 
 static int stream_resume(Poll *poll, const cJSON *mark, LogPosition position, Error *error)
@@ -434,6 +445,9 @@ int mysql_source_poll(Source *base, const cJSON *ask, cJSON **answer, Error *err
     if (!made)
         return error_set(error, ERROR_TRANSIENT, NULL, "out of memory for a poll");
     status = log_state_read(&poll.source->session, &poll.state, error);
+    /* What changes while the log is off is nowhere: not a fault that is mended by switching it on again. */
+    if (status < 0 && strcmp(error->code, LOG_OFF_CODE) == 0 && json_member(ask, "position"))
+        error->kind = ERROR_LOST;
     if (status == 0) {
         status = poll_run(&poll, made, error);
         log_state_free(&poll.state);
