@@ -73,6 +73,7 @@ def test_entries_of_the_vault_open_source_and_target_and_no_secret_is_seen(vault
 def test_a_missing_entry_and_a_wrong_key_are_told_and_mended_without_restart(vaulted):
     stack = vaulted
     path = write_vault(stack, {"other": {"password": "x"}})
+    work = Workload(stack).fill(5)
     stack.start()
     stack.wait(lambda: "vault has no entry db" in (stack.one("SELECT message FROM sluice.source_status") or ""), "the missing entry is told")
     entries = {"db": source_entry(stack), "store": {"access_key": stack.bucket.access_key, "secret_key": stack.bucket.secret_key}}
@@ -80,7 +81,6 @@ def test_a_missing_entry_and_a_wrong_key_are_told_and_mended_without_restart(vau
     stack.wait(lambda: "key does not open the vault" in (stack.one("SELECT message FROM sluice.source_status") or ""), "the wrong key is told")
     assert str(path) in stack.one("SELECT message FROM sluice.source_status")
     write_vault(stack, entries)
-    work = Workload(stack).fill(5)
     stack.add_table(work.table)
     stack.wait_state(work.table)
     stack.check()

@@ -186,7 +186,8 @@ static void index_part(IndexRead *index, const MYSQL_ROW row)
     cJSON_AddItemToArray(index->key, part);
 }
 
-static int read_indexes(Discovery *found, Error *error)
+/* again: for tables without a key only. */
+static int read_indexes(Discovery *found, bool again, Error *error)
 {
     IndexRead index = {.table = NULL};
     MYSQL_RES *rows;
@@ -197,7 +198,7 @@ static int read_indexes(Discovery *found, Error *error)
     while ((row = mysql_fetch_row(rows))) {
         cJSON *table = table_of(found, row[0], row[1]);
 
-        if (!table || !row[2])
+        if (!table || !row[2] || (again && table != index.table && cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(table, "key")) > 0))
             continue;
         if (table != index.table || strcmp(index.name, row[2]) != 0) {
             index_end(&index);
@@ -359,7 +360,10 @@ static int discover(Discovery *found, Error *error)
         return -1;
     found->tables = cJSON_AddArrayToObject(found->facts, "tables");
     if (read_tables(found, error) < 0 || columns_read(found->session, "c." USER_SCHEMAS, take_columns, found, error) < 0 ||
-        read_indexes(found, error) < 0)
+        read_indexes(found, false, error) < 0)
+        return -1;
+    /* A table that is altered this very moment is left out of the indexes, and seemed to have lost its key: it is asked for twice. */
+    if (read_indexes(found, true, error) < 0)
         return -1;
     return read_cascades(found, error) < 0 ? -1 : read_hidden_cascades(found, error);
 }
