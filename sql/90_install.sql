@@ -84,8 +84,10 @@ BEGIN
 		CASE WHEN here THEN 'the registry belongs here' ELSE 'the registry was made for another database: nothing is planned' END, 'the registry belongs here',
 		CASE WHEN NOT here THEN 'SELECT sluice.take_over();' END;
 	RETURN QUERY SELECT 'supervisor', 'sluice.database', wanted_db = current_database(), CASE WHEN wanted_db = current_database() THEN 'info' ELSE 'warning' END, coalesce(wanted_db, 'not loaded'),
-		'this database, where the server is to start the worker: set it and restart the server, or run sluice-worker by itself', CASE WHEN wanted_db IS DISTINCT FROM current_database()
-			THEN format('ALTER SYSTEM SET shared_preload_libraries = ''sluice''; ALTER SYSTEM SET sluice.database = %L;', current_database()) END;
+		'this database, where the server is to start the worker: set it and restart the server, or run sluice-worker by itself', CASE
+			-- A supervisor that serves another database is not taken from it. Which libraries are loaded may not be read here.
+			WHEN coalesce(wanted_db, '') = '' THEN format('ALTER SYSTEM SET shared_preload_libraries = ''sluice'' /* behind what SHOW shared_preload_libraries; tells */; ALTER SYSTEM SET sluice.database = %L;',
+				current_database()) END;
 	RETURN QUERY SELECT 'worker', coalesce(max(w.host || ':' || w.pid), 'none'), count(*) > 0, CASE WHEN count(*) > 0 THEN 'info' ELSE 'error' END, format('%s running', count(*)),
 		format('at least one, started by the server or by SLUICE_CONNINFO=''dbname=%s user=sluice_worker'' sluice-worker run', current_database()), NULL::text
 		FROM _sluice.worker w WHERE w.stopped_at IS NULL AND w.beat_at > clock_timestamp() - _sluice.seconds('worker_dead_seconds');
