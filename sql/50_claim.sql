@@ -13,7 +13,8 @@ CREATE VIEW _sluice.claimable AS
 	FROM _sluice.batch b
 	LEFT JOIN _sluice.tab t ON t.table_id = b.table_id
 	LEFT JOIN _sluice.pair p ON p.source_id = b.source_id AND p.target_id = b.target_id
-	WHERE (b.lease_until IS NULL OR b.lease_until < clock_timestamp())
+	-- A claim on its way when its worker stopped is nobody's: the children are gone before a worker says that it stops.
+	WHERE (b.lease_until IS NULL OR b.lease_until < clock_timestamp() OR EXISTS (SELECT FROM _sluice.worker w WHERE w.worker_id = b.lease_worker AND w.stopped_at IS NOT NULL))
 		AND (b.retry_at IS NULL OR b.retry_at <= clock_timestamp())
 		-- What is sealed is finished even for a paused table; a commit number that was drawn even for one in trouble.
 		AND (b.commit_no IS NOT NULL OR b.table_id IS NULL OR (t.trouble IS NULL AND (t.wanted = 'run' OR b.state <> 'planned')))

@@ -74,6 +74,13 @@ SELECT t.poll(1, 96, t.changed(1, 90));
 SELECT t.show(t.claim());
 UPDATE _sluice.batch SET lease_until = clock_timestamp() - interval '1 second';
 SELECT t.show(t.claim(64, 11));
+-- A claim that was on its way when its worker stopped is free for the next one at once.
+SELECT _sluice.worker_stop('{"worker_id": 1}');
+UPDATE _sluice.batch SET lease_worker = 1, lease_pid = 11, lease_until = clock_timestamp() + interval '1 hour';
+SET SESSION AUTHORIZATION sluice_worker;
+SELECT _sluice.worker_start('{"host": "h", "pid": 2, "version": "0.1.0", "api": 1, "runners": 2}') ->> 'worker_id';
+RESET SESSION AUTHORIZATION;
+SELECT t.show(t.claim(64, 12));
 -- Everything that may be said of the ledger in one look.
 SELECT count(*), count(DISTINCT key) FROM sluice.file;
 SELECT next_commit, recover FROM _sluice.pair;
